@@ -1,0 +1,44 @@
+/** `sealroot explain [CODE]`: what a code on the console means and what to do. */
+
+import { CATALOGUE, type ErrorCode, SealrootError } from "../errors/index.ts";
+import { type CommandHelp, parseArguments, styleFor } from "../terminal/index.ts";
+
+export const help: CommandHelp = {
+  name: "explain",
+  operands: "[CODE]",
+  operandCount: [0, 1],
+  summary: "List the error codes with their exit statuses, or explain one of them.",
+  options: { json: { kind: "flag", help: "print JSON" } },
+  examples: [
+    ["sealroot explain", "all codes, a line each"],
+    ["sealroot explain SR-E210", "one code: meaning and next step"],
+  ],
+};
+
+const isCode = (text: string): text is ErrorCode => Object.hasOwn(CATALOGUE, text);
+
+/** Accepts "SR-E210", "e210" and "210" alike: people type codes from a screen. */
+function findCode(text: string): ErrorCode {
+  const code = `SR-E${text.toUpperCase().replace(/^(SR-)?E?/, "")}`;
+  if (!isCode(code)) throw new SealrootError("SR-E702", { details: [["asked", text]] });
+  return code;
+}
+
+export function run(argv: readonly string[]): number {
+  const parsed = parseArguments(help, argv);
+  const style = styleFor(process.stdout.isTTY === true);
+  const wanted = parsed.operands[0];
+  const codes = wanted === undefined ? (Object.keys(CATALOGUE).filter(isCode)) : [findCode(wanted)];
+  if (parsed.flag("json")) {
+    process.stdout.write(`${JSON.stringify(codes.map((code) => ({ code, ...CATALOGUE[code] })), null, 2)}\n`);
+  } else if (wanted === undefined) {
+    process.stdout.write(`${style.bold("code      exit  what")}\n`);
+    for (const code of codes) process.stdout.write(`${code}  ${String(CATALOGUE[code].exit).padStart(4)}  ${CATALOGUE[code].title}\n`);
+  } else {
+    for (const code of codes) {
+      const { exit, title, meaning, next } = CATALOGUE[code];
+      process.stdout.write(`${style.bold(`${code}  ${title}`)}\n  meaning  ${meaning}\n  next     ${next}\n  exit     ${exit}\n`);
+    }
+  }
+  return 0;
+}

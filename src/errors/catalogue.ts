@@ -1,0 +1,75 @@
+/**
+ * Every failure sealroot can report, as data: code, exit status, meaning, next step.
+ *
+ * Codes and exit statuses are an interface: people search for them, pipelines branch on them.
+ * They are only ever added, never renumbered. `sealroot explain` prints this table.
+ */
+
+export interface CatalogueEntry {
+  /** Process exit status, distinct for each code (1 is left to the runtime, 126+ to the shell). */
+  readonly exit: number;
+  /** What could not be done, as the first line of the console block says it. */
+  readonly title: string;
+  /** What it usually means, for a person who looks at a machine that did not boot. */
+  readonly meaning: string;
+  /** The next step. */
+  readonly next: string;
+}
+
+const entry = (exit: number, title: string, meaning: string, next: string): CatalogueEntry => ({ exit, title, meaning, next });
+
+const catalogue = {
+  // 1xx: what we were told (arguments, configuration, kernel command line, environment)
+  "SR-E100": entry(2, "the arguments are not understood", "an option is unknown, repeated, or lacks its value", "see: sealroot --help"),
+  "SR-E101": entry(10, "the configuration cannot be used", "the configuration in the initramfs is unreadable or not valid", "correct the file, rebuild the initramfs"),
+  "SR-E102": entry(11, "the kernel command line names no image", "neither composefs.digest= nor composefs= is on the kernel command line", "boot another entry, or add the argument that the image builder printed"),
+  "SR-E103": entry(12, "no image argument can be read", "every composefs argument is malformed or of a version this sealroot does not know", "boot another entry; install a sealroot that knows this format"),
+  "SR-E104": entry(13, "/proc is not mounted", "sealroot needs /proc for the kernel command line and for descriptor paths", "mount -t proc proc /proc, then run it again"),
+  "SR-E105": entry(14, "the kernel refuses for lack of privilege", "mounting needs CAP_SYS_ADMIN", "run as root"),
+  "SR-E106": entry(15, "the policy does not allow to switch verity off", "the argument carries `?`, the policy in the initramfs asks for more", "boot an entry without `?`, or set insecure-argument in the initramfs"),
+  "SR-E107": entry(16, "the policy asks for a signature", "level = \"signed\" and no signed commit names this image", "sign the image, or boot the previous entry"),
+  "SR-E108": entry(17, "a test option is refused by the policy", "--root-fs mounts a tree that nothing authenticates", "remove --root-fs"),
+
+  // 2xx: finding and authenticating the image
+  "SR-E200": entry(20, "the physical root cannot be opened", "the filesystem that holds the repository is not mounted where it is expected", "check root= and the sysroot mount"),
+  "SR-E201": entry(21, "there is no composefs repository", "the physical root has no composefs/ directory; it may be another disk", "check root=; install an image"),
+  "SR-E202": entry(22, "the repository is of a kind this version cannot use", "meta.json is damaged, of a newer version, or asks for a feature that is not known here", "boot an entry with a newer sealroot"),
+  "SR-E203": entry(23, "no image that the command line names is in the repository", "the image was deleted, or the boot entry belongs to another disk", "boot another entry; sealroot plan shows what was looked for"),
+  "SR-E204": entry(24, "a path in the repository leads out of it", "a symbolic link points outside the physical root, or a part has the wrong type", "treat the disk as tampered with; boot the previous entry"),
+  "SR-E210": entry(30, "the image does not match its digest", "the image file was replaced or belongs to another version", "boot the previous entry, then reinstall this image"),
+  "SR-E211": entry(31, "the image has no fs-verity", "the image file was copied without fs-verity, so the kernel cannot vouch for it", "boot the previous entry, then: fsverity enable on the object, if its digest is right"),
+  "SR-E212": entry(32, "fs-verity is not available for the image", "the filesystem or the kernel is built without fs-verity, or the filesystem feature is off", "ext4: tune2fs -O verity; other filesystems: ext4, btrfs and f2fs have it"),
+  "SR-E213": entry(33, "the image is not an EROFS image", "the file carries the right digest but its content is not a composefs image", "rebuild the image"),
+  "SR-E214": entry(34, "the image cannot be read", "reading the image failed; with fs-verity this means that bytes on the disk were changed", "treat the disk as damaged; boot the previous entry"),
+
+  // 3xx: mounting
+  "SR-E300": entry(40, "the kernel cannot mount EROFS", "the EROFS driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the erofs module: sealroot check-initramfs"),
+  "SR-E301": entry(41, "the kernel cannot mount overlayfs", "the overlay driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the overlay module: sealroot check-initramfs"),
+  "SR-E302": entry(42, "the kernel cannot enforce verity", "overlayfs learned verity=require in Linux 6.6; this kernel is older or built without it", "boot a kernel of 6.6 or later; or put `?` before the digest to boot unverified"),
+  "SR-E303": entry(43, "the image cannot be mounted", "the kernel refused the EROFS image", "boot the previous entry; the kernel's own words are above"),
+  "SR-E304": entry(44, "the overlay cannot be mounted", "the kernel refused the overlay of image and objects", "the kernel's own words are above; see also dmesg"),
+  "SR-E305": entry(45, "the deployment has no state directory", "state/deploy/<digest> is absent for every digest on the command line", "create it, or set mount = \"transient\" or \"none\" for etc and var"),
+  "SR-E306": entry(46, "a directory of the deployment cannot be mounted", "etc or var of the deployment is missing, is of the wrong type, or leads out of the physical root", "look at state/deploy/<digest> on the physical root"),
+  "SR-E307": entry(47, "a transient layer cannot be made", "the kernel refused the tmpfs or its limits", "check size and inodes in the configuration"),
+  "SR-E308": entry(48, "the new root cannot be put in place", "the kernel refused to attach the assembled root", "the kernel's own words are above"),
+
+  // 4xx: the proof before switch-root
+  "SR-E400": entry(60, "the new root mounts but cannot be read", "an object is missing, was changed, or has no fs-verity; or the kernel's overlay verity is broken (Linux 7.0.1 to 7.0.8)", "boot the previous entry or another kernel"),
+  "SR-E401": entry(61, "the new root has no init program", "the image is not a bootable system, or init= names a file that it lacks", "check the image, and init= on the kernel command line"),
+
+  // 6xx: check-initramfs
+  "SR-E600": entry(70, "the initramfs cannot boot a composefs root", "see the list of findings", "install what is missing, rebuild the initramfs"),
+  "SR-E601": entry(71, "the file is not an initramfs", "it is neither a cpio archive, nor compressed by a method the kernel knows, nor a UKI", "give the path of an initramfs or a UKI"),
+
+  // 7xx: status and report
+  "SR-E700": entry(80, "this system was not booted by sealroot", "there is no /run/sealroot/boot.json and / is not a composefs mount", "see: findmnt /"),
+  "SR-E701": entry(81, "the boot report cannot be read", "/run/sealroot/boot.json is damaged", "see: journalctl -b -t sealroot"),
+  "SR-E702": entry(82, "there is no such code", "codes look like SR-E210", "sealroot explain lists them"),
+
+  // 9xx: ourselves
+  "SR-E900": entry(99, "sealroot itself failed", "an unexpected error inside sealroot; please report it", "report this text; boot the previous entry"),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = catalogue;
