@@ -1,0 +1,154 @@
+/**
+ * Files by descriptor. Every lookup is openat2(2) below a directory that is held open, so that the disk cannot send us elsewhere.
+ */
+
+import { ERRNO } from "./errno.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, cString, rawSyscall } from "./syscall.ts";
+
+export const AT_FDCWD = -100;
+export const AT_EMPTY_PATH = 0x1000;
+
+// include/uapi/asm-generic/fcntl.h; the two directory flags differ on arm64
+const ARM = process.arch === "arm64";
+export const O = {
+  RDONLY: 0, RDWR: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000, PATH: 0o10000000,
+  DIRECTORY: ARM ? 0o40000 : 0o200000, NOFOLLOW: ARM ? 0o100000 : 0o400000,
+} as const;
+
+// include/uapi/linux/openat2.h
+export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16 } as const;
+
+const DIRFD_HERE = { fd: AT_FDCWD, label: "." } as const;
+export type DirectoryDescriptor = Pick<Descriptor, "fd" | "label">;
+export const HERE: DirectoryDescriptor = DIRFD_HERE;
+
+/** struct open_how: three 64-bit words, flags, mode, resolve */
+function openHow(flags: number, resolve: number): Uint8Array {
+  const how = new BigUint64Array(3);
+  how[0] = BigInt(flags | O.CLOEXEC);
+  how[2] = BigInt(resolve);
+  return new Uint8Array(how.buffer);
+}
+
+/** openat2(2). EAGAIN (a rename raced with the lookup) is retried a few times, as the manual advises. */
+export function openAt(directory: DirectoryDescriptor, path: string, flags: number, resolve: number): Descriptor {
+  const name = cString(path);
+  const how = openHow(flags, resolve);
+  let result = 0;
+  for (let attempt = 0; attempt < 16; attempt++) {
+    result = rawSyscall("openat2", directory.fd, name, how, how.byteLength);
+    if (result !== -ERRNO.EAGAIN) break;
+  }
+  check(result, () => `openat2(${directory.label}, ${JSON.stringify(path)})`);
+  return new Descriptor(result, directory.fd === AT_FDCWD ? path : `${directory.label === "/" ? "" : directory.label}/${path}`);
+}
+
+/** Opens a path of the running system (not of the disk): options and fixed places only. */
+export function openPath(path: string, flags: number): Descriptor {
+  return openAt(HERE, path, flags, 0);
+}
+
+export interface FileFacts {
+  readonly type: "regular" | "directory" | "symlink" | "block" | "character" | "other";
+  /** Permission bits with set-id and sticky, 0o7777. */
+  readonly permissions: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly inode: number;
+  /** The filesystem's device. */
+  readonly device: DeviceNumber;
+  /** The device that a device node stands for. */
+  readonly represents: DeviceNumber;
+  readonly mountId: number;
+}
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+const TYPES: Readonly<Record<number, FileFacts["type"]>> = { 0o10: "regular", 0o4: "directory", 0o12: "symlink", 0o6: "block", 0o2: "character" };
+const STATX_BASIC_AND_MOUNT_ID = 0x17ff;
+
+/** statx(2) of `path` below `directory`, or of the descriptor itself with an empty path. Symbolic links are followed unless it is empty. */
+export function statAt(directory: DirectoryDescriptor, path = ""): FileFacts {
+  const buffer = new Uint8Array(256);
+  check(rawSyscall("statx", directory.fd, cString(path), path === "" ? AT_EMPTY_PATH : 0, STATX_BASIC_AND_MOUNT_ID, buffer), () => `statx(${directory.label}${path === "" ? "" : `, ${JSON.stringify(path)}`})`);
+  const view = new DataView(buffer.buffer);
+  const mode = view.getUint16(28, true);
+  return {
+    type: TYPES[mode >> 12] ?? "other",
+    permissions: mode & 0o7777,
+    uid: view.getUint32(20, true),
+    gid: view.getUint32(24, true),
+    inode: Number(view.getBigUint64(32, true)),
+    size: Number(view.getBigUint64(40, true)),
+    represents: { major: view.getUint32(128, true), minor: view.getUint32(132, true) },
+    device: { major: view.getUint32(136, true), minor: view.getUint32(140, true) },
+    mountId: Number(view.getBigUint64(144, true)),
+  };
+}
+
+/** Reads at most `limit` bytes from the descriptor's position. The result is shorter only at the end of the file. */
+export function readUpTo(file: Descriptor, limit: number): Uint8Array {
+  const buffer = new Uint8Array(limit);
+  let length = 0;
+  while (length < limit) {
+    const part = buffer.subarray(length);
+    const got = check(rawSyscall("read", file.fd, part, part.byteLength), () => `read(${file.label}) at ${length}`);
+    if (got === 0) break;
+    length += got;
+  }
+  return buffer.subarray(0, length);
+}
+
+/** mkdirat(2). @returns false when it was there already */
+export function makeDirectory(directory: DirectoryDescriptor, name: string, permissions: number): boolean {
+  const result = rawSyscall("mkdirat", directory.fd, cString(name), permissions);
+  if (result === -ERRNO.EEXIST) return false;
+  check(result, () => `mkdirat(${directory.label}, ${JSON.stringify(name)})`);
+  return true;
+}
+
+export function removeDirectory(directory: DirectoryDescriptor, name: string): void {
+  const AT_REMOVEDIR = 0x200;
+  check(rawSyscall("unlinkat", directory.fd, cString(name), AT_REMOVEDIR), () => `rmdir(${directory.label}, ${JSON.stringify(name)})`);
+}
+
+/** symlinkat(2). @returns false when something of that name was there already */
+export function makeSymlink(target: string, directory: DirectoryDescriptor, name: string): boolean {
+  const result = rawSyscall("symlinkat", cString(target), directory.fd, cString(name));
+  if (result === -ERRNO.EEXIST) return false;
+  check(result, () => `symlinkat(${JSON.stringify(target)}, ${directory.label}, ${JSON.stringify(name)})`);
+  return true;
+}
+
+/** mknodat(2) of a character device. @returns false when the name was there already */
+export function makeCharacterDevice(path: string, device: DeviceNumber): boolean {
+  const S_IFCHR = 0o20000;
+  const result = rawSyscall("mknodat", AT_FDCWD, cString(path), S_IFCHR | 0o600, (device.major << 8) | device.minor);
+  if (result === -ERRNO.EEXIST) return false;
+  check(result, () => `mknod(${JSON.stringify(path)}, c ${device.major}:${device.minor})`);
+  return true;
+}
+
+/** Gives an open directory an owner and permission bits. Through /proc, since O_PATH descriptors refuse fchmod. */
+export function setOwnerAndPermissions(directory: Descriptor, facts: Pick<FileFacts, "uid" | "gid" | "permissions">): void {
+  const path = cString(directory.path);
+  check(rawSyscall("fchownat", AT_FDCWD, path, facts.uid, facts.gid, 0), () => `chown(${directory.label}, ${facts.uid}:${facts.gid})`);
+  check(rawSyscall("fchmodat", AT_FDCWD, path, facts.permissions), () => `chmod(${directory.label}, 0${facts.permissions.toString(8)})`);
+}
+
+/** An extended attribute's value, or undefined where there is none (or the filesystem has none at all). */
+export function getXattr(file: Descriptor, name: string): Uint8Array | undefined {
+  const value = new Uint8Array(4096);
+  const result = rawSyscall("getxattr", cString(file.path), cString(name), value, value.byteLength);
+  if (result === -ERRNO.ENODATA || result === -ERRNO.EOPNOTSUPP) return undefined;
+  return value.subarray(0, check(result, () => `getxattr(${file.label}, ${name})`));
+}
+
+export function setXattr(file: Descriptor, name: string, value: Uint8Array): void {
+  check(rawSyscall("setxattr", cString(file.path), cString(name), value, value.byteLength, 0), () => `setxattr(${file.label}, ${name})`);
+}

@@ -1,0 +1,15 @@
+/** The only home of bun:ffi: system calls, ioctls, errno and owned descriptors, typed, without policy. */
+export { btrfsDevice } from "./btrfs.ts";
+export { sendDatagram } from "./datagram.ts";
+export { Descriptor } from "./descriptor.ts";
+export { ERRNO, errnoName, errnoText } from "./errno.ts";
+export {
+  type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, makeDirectory, makeSymlink, O, openAt, openPath,
+  readUpTo, removeDirectory, RESOLVE, setOwnerAndPermissions, setXattr, statAt,
+} from "./files.ts";
+export { attachLoop } from "./loop.ts";
+export {
+  attachBeneath, attachMount, cloneMount, detachMount, FilesystemContext, MOUNT_ATTR, setMountAttributes,
+} from "./mount-api.ts";
+export { isErrno, SyscallError } from "./syscall-error.ts";
+export { measureVerity, type VerityMeasurement } from "./verity.ts";

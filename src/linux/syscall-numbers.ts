@@ -1,0 +1,23 @@
+/**
+ * System call numbers (asm/unistd_64.h for x86-64, asm-generic/unistd.h for arm64). From 403 on they are the same everywhere.
+ */
+
+const COMMON = {
+  open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, openat2: 437, mount_setattr: 442,
+} as const;
+
+const X64 = {
+  ...COMMON,
+  read: 0, close: 3, ioctl: 16, socket: 41, sendto: 44, exit_group: 231, umount2: 166, mknodat: 259, mkdirat: 258, unlinkat: 263,
+  symlinkat: 266, readlinkat: 267, fchmodat: 268, fchownat: 260, getxattr: 191, setxattr: 188, statx: 332, geteuid: 107,
+} as const;
+
+export type SyscallName = keyof typeof X64;
+
+const ARM64: Readonly<Record<SyscallName, number>> = {
+  ...COMMON,
+  read: 63, close: 57, ioctl: 29, socket: 198, sendto: 206, exit_group: 94, umount2: 39, mknodat: 33, mkdirat: 34, unlinkat: 35,
+  symlinkat: 36, readlinkat: 78, fchmodat: 53, fchownat: 54, getxattr: 8, setxattr: 5, statx: 291, geteuid: 175,
+};
+
+export const SYSCALL: Readonly<Record<SyscallName, number>> = process.arch === "arm64" ? ARM64 : X64;
