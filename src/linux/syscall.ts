@@ -38,11 +38,15 @@ const word = (argument: SyscallArgument | undefined): number => {
   return argument === undefined || argument === null ? 0 : ptr(argument);
 };
 
+/** The buffers of the call under way: held here so that the garbage collector cannot take what the kernel is writing to. */
+export let inFlight: readonly unknown[] = [];
+
 /**
  * Makes a system call; EINTR is retried where a signal may have come in between.
  * @returns the non-negative result, or minus the errno
  */
 export function rawSyscall(name: SyscallName, a?: SyscallArgument, b?: SyscallArgument, c?: SyscallArgument, d?: SyscallArgument, e?: SyscallArgument, f?: SyscallArgument): number {
+  inFlight = [a, b, c, d, e, f];
   for (;;) {
     const result = Number(libc.symbols.syscall(SYSCALL[name], word(a), word(b), word(c), word(d), word(e), word(f)));
     if (result !== -1) return result;

@@ -1,0 +1,192 @@
+/**
+ * Performs a plan. Everything is built out of sight, proved readable, and put in place by the last step; a failure before that
+ * leaves no mount behind.
+ */
+
+import type { Climbed } from "../mount/index.ts";
+import { SealrootError } from "../errors/index.ts";
+import { cloneMount, type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
+import {
+  DETACHED_RUNG, mountImage, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
+} from "../mount/index.ts";
+import { during, type Step } from "./blame.ts";
+import type { Decision } from "./decide.ts";
+import { openState } from "./locate.ts";
+import type { DirectoryPlan } from "./plan.ts";
+import { type Proof, prove } from "./prove.ts";
+import { linkVolatileRoot } from "./volatile-root.ts";
+
+/** What was done, and by which rung of each ladder. */
+export interface Outcome {
+  readonly rungs: Readonly<Record<string, string>>;
+  readonly proof: readonly Proof[];
+  readonly placement: Placement | "target";
+  readonly volatileRoot: string | undefined;
+  readonly notes: readonly string[];
+}
+
+const STEPS = {
+  image: { name: "mount the image", code: "SR-E303", noDriver: "SR-E300", unreadable: "SR-E214" },
+  overlay: { name: "mount the overlay of image and objects", code: "SR-E304", noDriver: "SR-E301", unreadable: "SR-E214" },
+  transient: { name: "make the transient layer", code: "SR-E307" },
+  sysroot: { name: "mount the physical root at /sysroot", code: "SR-E308" },
+  place: { name: "put the new root in place", code: "SR-E308" },
+} as const satisfies Record<string, Step>;
+
+/** The mounts under construction, and what of them is needed for directories of their own. */
+interface Building {
+  readonly decision: Decision;
+  readonly scratch: Scratch;
+  readonly rungs: Record<string, string>;
+  readonly notes: string[];
+  readonly held: DisposableStack;
+  /** The EROFS mount; absent with --root-fs. */
+  readonly image: Descriptor | undefined;
+}
+
+export function perform(decision: Decision): Outcome {
+  const { plan, sysroot } = decision;
+  using held = new DisposableStack();
+  const scratch = held.use(new Scratch());
+  const rungs: Record<string, string> = {};
+  const notes: string[] = [];
+  // cloned first: it must be the old root, whatever happens to the path
+  const physicalRoot = held.use(during(STEPS.sysroot, () => cloneMount(sysroot, "")));
+  if (plan.sysrootReadOnly) during(STEPS.sysroot, () => setMountAttributes(physicalRoot, MOUNT_ATTR.RDONLY));
+
+  const image = decision.image === undefined ? undefined : during(STEPS.image, () => record(rungs, "image", mountImage(decision.image ?? raise(), scratch)));
+  if (image !== undefined) held.use(image);
+  const building: Building = { decision, scratch, rungs, notes, held, image };
+  const tree = buildRoot(building);
+
+  mountSysroot(tree, physicalRoot, notes);
+  for (const directory of plan.directories) mountDirectory(building, tree, directory);
+  rungs["tree"] = tree.rung;
+
+  const proof = proveRoot(decision, tree, notes);
+  const volatileRoot = plan.replacesSysroot ? volatile(sysroot, notes) : undefined;
+  const placement = during(STEPS.place, (): Placement | "target" => {
+    if (plan.replacesSysroot) return replaceMount(tree.root, plan.target);
+    using target = openPath(plan.target, O.PATH | O.DIRECTORY);
+    placeMount(tree.root, target);
+    return "target";
+  });
+  return { rungs, proof, placement, volatileRoot, notes };
+}
+
+function raise(): never {
+  throw new Error("unreachable: the plan has no image");
+}
+
+function record<T>(rungs: Record<string, string>, step: string, { value, rung }: Climbed<T>): T {
+  rungs[step] = rung;
+  return value;
+}
+
+function buildRoot(building: Building): Tree {
+  const { decision, scratch, rungs, held, image } = building;
+  const { plan } = decision;
+  if (image === undefined || decision.objects === undefined) {
+    const clone = held.use(during(STEPS.place, () => cloneRootFs(plan.root.source)));
+    return new Tree(clone, scratch, true);
+  }
+  const lower = held.use(openAt(image, ".", O.RDONLY | O.DIRECTORY, 0));
+  const writable = plan.root.transient ? held.use(during(STEPS.transient, () => transientLayer(lower, plan.root.limits))) : undefined;
+  const objects = decision.objects;
+  const root = during(STEPS.overlay, () =>
+    record(rungs, "root", mountOverlay({
+      source: plan.root.source,
+      lower,
+      data: objects,
+      ...(writable === undefined ? {} : { writable }),
+      verity: plan.enforce,
+      readOnly: plan.root.readOnly,
+      attach: attachAll(scratch, image, writable?.mount),
+    })));
+  held.use(root);
+  return new Tree(root, scratch, rungs["root"] === DETACHED_RUNG);
+}
+
+/** Attaches the image and, where there is one, the writable layer's tmpfs. */
+const attachAll = (scratch: Scratch, ...mounts: readonly (Descriptor | undefined)[]) => (): void => {
+  for (const mount of mounts) if (mount !== undefined) scratch.attach(mount);
+};
+
+function cloneRootFs(path: string): Descriptor {
+  using directory = openPath(path, O.PATH | O.DIRECTORY);
+  return cloneMount(directory, "");
+}
+
+/** An image without /sysroot boots all the same, as with the peers; the repository is then out of reach. */
+function mountSysroot(tree: Tree, physicalRoot: Descriptor, notes: string[]): void {
+  during(STEPS.sysroot, () => {
+    try {
+      tree.mountOn("sysroot", physicalRoot);
+    } catch (error) {
+      if (!isErrno(error, ERRNO.ENOENT)) throw error;
+      notes.push("the image has no /sysroot: the physical root is not mounted");
+    }
+  });
+}
+
+function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan): void {
+  const { name, mount, limits } = directory;
+  const { decision, rungs, held } = building;
+  if (mount === "none") return;
+  const step: Step = { name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" };
+  const { sysroot, state } = decision;
+  const stateDirectory = (): Descriptor => openState(sysroot, state ?? raise(), name);
+  during(step, () => {
+    if (mount === "bind") {
+      using source = stateDirectory();
+      tree.mountOn(name, held.use(cloneMount(source, "")));
+      return;
+    }
+    using covered = tree.open(name);
+    using base = mount === "overlay" ? stateDirectory() : undefined;
+    const writable = held.use(base === undefined ? during({ ...STEPS.transient, name: step.name }, () => transientLayer(covered, limits)) : persistentLayer(base, covered));
+    const source = mount === "transient" ? "transient" : "overlay";
+    const overlay = held.use(record(rungs, name, coverDirectory(building, tree, name, covered, writable, source)));
+    tree.mountOn(name, overlay);
+  });
+}
+
+/**
+ * A writable overlay over a directory of the new root. First on top of the root's overlay, as the peers do it. A kernel that
+ * counts file-backed EROFS as a level of stacking (6.12.63, 6.18) refuses that as one level too many: then beside the root's
+ * overlay, over the image's directory and the objects themselves.
+ */
+function coverDirectory(building: Building, tree: Tree, name: string, covered: Descriptor, writable: WritableLayer, source: string): Climbed<Descriptor> {
+  const { decision, scratch, image } = building;
+  const attach = attachAll(scratch, image, writable.mount);
+  try {
+    const stacked = mountOverlay({ source, lower: covered, writable, verity: false, readOnly: false, attach, detachedOnly: tree.rung === "detached" });
+    return { value: stacked.value, rung: `stacked, ${stacked.rung}` };
+  } catch (error) {
+    if (!isErrno(error, ERRNO.EINVAL) || image === undefined || decision.objects === undefined) throw error;
+    using lower = openAt(image, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    const beside = mountOverlay({ source, lower, data: decision.objects, writable, verity: decision.plan.enforce, readOnly: false, attach });
+    return { value: beside.value, rung: `beside the root, ${beside.rung}` };
+  }
+}
+
+/** With --target nothing is switched to yet, so a tree without an init program is worth a note only. */
+function proveRoot(decision: Decision, tree: Tree, notes: string[]): Proof[] {
+  try {
+    return prove(tree.root, decision.inputs.commandLine);
+  } catch (error) {
+    if (decision.plan.replacesSysroot || !(error instanceof SealrootError) || error.code !== "SR-E401") throw error;
+    notes.push(error.message);
+    return [];
+  }
+}
+
+/** A convenience of systemd's; a boot does not fail for the lack of it. */
+function volatile(sysroot: Descriptor, notes: string[]): string | undefined {
+  try {
+    return linkVolatileRoot(sysroot);
+  } catch (error) {
+    notes.push(`no /run/systemd/volatile-root: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}

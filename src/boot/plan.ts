@@ -1,0 +1,92 @@
+/**
+ * The plan: one value that lists every mount with its source, options and the reason. `sealroot plan` prints it, setup-root
+ * performs it. Pure.
+ */
+
+import type { ImageArgument } from "../cmdline-parser/index.ts";
+import type { Layout, MountKind, TransientLimits } from "../config/index.ts";
+
+export interface PlannedMount {
+  /** Path in the new root; "(layer)" for what only the overlay sees. */
+  readonly target: string;
+  readonly filesystem: "erofs" | "overlay" | "bind" | "tmpfs";
+  readonly source: string;
+  readonly options: readonly string[];
+  readonly reason: string;
+}
+
+export interface DirectoryPlan {
+  readonly name: "etc" | "var";
+  readonly mount: MountKind;
+  readonly limits: TransientLimits;
+}
+
+export interface RootPlan {
+  readonly source: string;
+  /** A writable layer on a tmpfs inside the same overlay. */
+  readonly transient: boolean;
+  readonly readOnly: boolean;
+  readonly limits: TransientLimits;
+}
+
+export interface Plan {
+  readonly layout: Layout;
+  readonly sysroot: string;
+  /** Where the new root goes. */
+  readonly target: string;
+  /** Whether it takes the place of the sysroot's mount. */
+  readonly replacesSysroot: boolean;
+  /** Absent with --root-fs. */
+  readonly argument: ImageArgument | undefined;
+  readonly level: "none" | "verity";
+  /** verity=require on the overlay */
+  readonly enforce: boolean;
+  readonly root: RootPlan;
+  readonly sysrootReadOnly: boolean;
+  readonly directories: readonly DirectoryPlan[];
+  /** `state/deploy/<digest>` with its sysroot; absent when no directory needs it. */
+  readonly state: string | undefined;
+  readonly mounts: readonly PlannedMount[];
+}
+
+const limitOptions = ({ size, inodes }: TransientLimits): string[] => [
+  ...(size === undefined ? [] : [`size=${size}`]),
+  ...(inodes === undefined ? [] : [`nr_inodes=${inodes}`]),
+];
+
+const KIND_REASONS: Readonly<Record<Exclude<MountKind, "none">, string>> = {
+  bind: "the deployment's own, writable",
+  overlay: "the image's, with the deployment's changes on top",
+  transient: "the image's, with changes that are gone at power off",
+};
+
+/** The mounts of a plan in the order in which they are made. */
+export function listMounts(plan: Omit<Plan, "mounts">, image: string | undefined, repository: string | undefined): PlannedMount[] {
+  const mounts: PlannedMount[] = [];
+  const { root, enforce } = plan;
+  if (image !== undefined && repository !== undefined) {
+    mounts.push({ target: "(layer)", filesystem: "erofs", source: image, options: ["ro"], reason: enforce ? "the kernel measured this file; it checks every read" : "not verified" });
+    if (root.transient) mounts.push({ target: "(layer)", filesystem: "tmpfs", source: "tmpfs", options: limitOptions(root.limits), reason: "changes to / that are gone at power off" });
+    mounts.push({
+      target: "/",
+      filesystem: "overlay",
+      source: root.source,
+      options: [...(root.readOnly ? ["ro"] : ["rw"]), "metacopy=on", "redirect_dir=on", ...(enforce ? ["verity=require"] : []), `datadir+=${repository}/objects`],
+      reason: enforce ? "the kernel holds every object against the digest in the image" : "objects are not verified",
+    });
+  } else {
+    mounts.push({ target: "/", filesystem: "bind", source: root.source, options: [], reason: "--root-fs" });
+  }
+  mounts.push({ target: "/sysroot", filesystem: "bind", source: plan.sysroot, options: plan.sysrootReadOnly ? ["ro"] : [], reason: "the physical root" });
+  for (const { name, mount, limits } of plan.directories) {
+    if (mount === "none") continue;
+    mounts.push({
+      target: `/${name}`,
+      filesystem: mount === "bind" ? "bind" : "overlay",
+      source: mount === "transient" ? "transient" : `${plan.state ?? ""}/${name}`,
+      options: mount === "transient" ? limitOptions(limits) : [],
+      reason: KIND_REASONS[mount],
+    });
+  }
+  return mounts;
+}

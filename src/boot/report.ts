@@ -1,0 +1,100 @@
+/**
+ * What was done, for people and programs after the boot: /run/sealroot/boot.json and a structured record in the journal.
+ * Writing them never fails a boot.
+ */
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { type SealrootError } from "../errors/index.ts";
+import { RUN_DIRECTORY } from "../mount/index.ts";
+import { errorRecord } from "../terminal/index.ts";
+import type { Decision } from "./decide.ts";
+import { sendToJournal } from "./journal.ts";
+import type { BootOptions } from "./options.ts";
+import type { Outcome } from "./perform.ts";
+import { VERSION } from "./version.ts";
+
+export const REPORT_PATH = `${RUN_DIRECTORY}/boot.json`;
+const REPORT_FORMAT = 1;
+
+/** 128-bit message ids (sd-journal's MESSAGE_ID), so that `journalctl MESSAGE_ID=` finds these records. */
+const MOUNTED_ID = "212d4e26b42f4494ab01d1a55054b330";
+const REFUSED_ID = "e783fcc868a447818361c9ee63064f2b";
+
+const PRIORITY = { error: 3, warning: 4, notice: 5 } as const;
+
+function kernelRelease(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+function common(options: BootOptions): Record<string, unknown> {
+  return { format: REPORT_FORMAT, sealroot: VERSION, kernel: kernelRelease(), layout: options.layout };
+}
+
+export function successRecord(options: BootOptions, decision: Decision, outcome: Outcome): Record<string, unknown> {
+  const { plan, inputs, measurement } = decision;
+  return {
+    ...common(options),
+    ok: true,
+    level: plan.level,
+    enforced: plan.enforce,
+    ...(plan.argument === undefined ? {} : { image: { argument: plan.argument.text, digest: plan.argument.digest, algorithm: plan.argument.algorithm } }),
+    ...(measurement === undefined ? {} : { measured: measurement }),
+    reasons: decision.reasons,
+    skipped: inputs.skipped,
+    passedOver: decision.passedOver.map(({ argument, reason }) => ({ argument: argument.text, reason })),
+    config: { path: options.config, found: inputs.configFound, warnings: inputs.warnings },
+    policy: inputs.policy,
+    state: plan.state ?? null,
+    mounts: plan.mounts,
+    rungs: outcome.rungs,
+    placement: outcome.placement,
+    proof: outcome.proof,
+    volatileRoot: outcome.volatileRoot ?? null,
+    notes: outcome.notes,
+    milliseconds: Math.round(performance.now() * 100) / 100,
+  };
+}
+
+export function failureRecord(options: BootOptions, error: SealrootError): Record<string, unknown> {
+  return { ...common(options), ok: false, error: errorRecord(error), milliseconds: Math.round(performance.now() * 100) / 100 };
+}
+
+/** Replaces the report in one step, so that a reader never sees half of one. */
+export function writeReport(record: Record<string, unknown>): void {
+  try {
+    mkdirSync(RUN_DIRECTORY, { recursive: true, mode: 0o755 });
+    const temporary = `${REPORT_PATH}.new`;
+    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 });
+    renameSync(temporary, REPORT_PATH);
+  } catch (error) {
+    process.stderr.write(`sealroot: cannot write ${REPORT_PATH}: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+export function journalSuccess(summary: string, decision: Decision): void {
+  const { plan } = decision;
+  sendToJournal({
+    MESSAGE: summary,
+    MESSAGE_ID: MOUNTED_ID,
+    PRIORITY: String(plan.enforce ? PRIORITY.notice : PRIORITY.warning),
+    SEALROOT_LEVEL: plan.level,
+    SEALROOT_ARGUMENT: plan.argument?.text ?? "",
+    SEALROOT_DIGEST: plan.argument?.digest ?? "",
+    SEALROOT_STATE: plan.state ?? "",
+  });
+}
+
+export function journalFailure(block: string, error: SealrootError): void {
+  sendToJournal({
+    MESSAGE: block.trimEnd(),
+    MESSAGE_ID: REFUSED_ID,
+    PRIORITY: String(PRIORITY.error),
+    SEALROOT_CODE: error.code,
+    SEALROOT_EXIT: String(error.exit),
+    SEALROOT_NEXT: error.next,
+  });
+}

@@ -1,0 +1,57 @@
+/** `sealroot plan`: what setup-root would do, without mounting. */
+
+import { decide, type Decision, planRows, summarise } from "../boot/index.ts";
+import { SealrootError } from "../errors/index.ts";
+import { asSealrootError, type CommandHelp, errorRecord, parseArguments, printable, renderError, styleFor } from "../terminal/index.ts";
+import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
+
+export const help: CommandHelp = {
+  name: "plan",
+  summary: "Print what setup-root would do with this sysroot, configuration and command line, without mounting anything.",
+  description: "The exit status is 0 if the boot would be allowed, else that of the refusal.",
+  options: { ...BOOT_OPTIONS, json: { kind: "flag", help: "print JSON" } },
+  examples: [
+    ["sealroot plan --sysroot / ", "would this machine's own command line boot again?"],
+    ["sealroot plan --sysroot /mnt --config setup-root-conf.toml --cmdline composefs.digest=v1-sha256-12:3d0e… --json", "judge a disk from elsewhere"],
+  ],
+};
+
+function text(decision: Decision): string {
+  const { plan, inputs, passedOver, reasons } = decision;
+  const facts: (readonly [string, string])[] = [
+    ...inputs.skipped.map(({ text: argument, explanation }) => ["skipped", `${argument}  (${explanation})`] as const),
+    ...passedOver.map(({ argument, reason }) => ["passed over", `${argument.text}  (${reason})`] as const),
+    ["argument", plan.argument?.text ?? "none (--root-fs)"],
+    ["level", plan.enforce ? "verity: enforced by the kernel" : "none: NOT VERIFIED"],
+    ...reasons.map((reason) => ["because", reason] as const),
+    ...inputs.warnings.map(({ message }) => ["warning", message] as const),
+    ["state", plan.state ?? "not needed"],
+    ["target", `${plan.target}${plan.replacesSysroot ? " (replaced)" : ""}`],
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return [
+    summarise(decision),
+    ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${printable(value)}`),
+    "mounts",
+    ...planRows(plan).map((row) => `  ${printable(row)}`),
+    "",
+  ].join("\n");
+}
+
+export function run(argv: readonly string[]): number {
+  const parsed = parseArguments(help, argv);
+  const options = bootOptions(parsed);
+  try {
+    using decision = decide(options);
+    const { plan, inputs, passedOver, reasons, measurement } = decision;
+    if (parsed.flag("json")) {
+      process.stdout.write(`${JSON.stringify({ allowed: true, plan, measured: measurement, reasons, skipped: inputs.skipped, passedOver, warnings: inputs.warnings }, null, 2)}\n`);
+    } else process.stdout.write(text(decision));
+    return 0;
+  } catch (thrown) {
+    const error = asSealrootError(thrown);
+    if (parsed.flag("json") && error instanceof SealrootError) process.stdout.write(`${JSON.stringify({ allowed: false, error: errorRecord(error) }, null, 2)}\n`);
+    else process.stderr.write(renderError(error, "this boot would be refused", styleFor(process.stderr.isTTY === true)));
+    return error.exit;
+  }
+}

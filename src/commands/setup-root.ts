@@ -1,0 +1,37 @@
+/** `sealroot setup-root`: mounts the image that the kernel command line names as the root. Also composefs-setup-root. */
+
+import { concernsUs, setupRoot } from "../boot/index.ts";
+import { type CommandHelp, parseArguments, styleFor } from "../terminal/index.ts";
+import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
+
+export const help: CommandHelp = {
+  name: "setup-root",
+  operands: "[COMMAND]",
+  // composefs-setup-root takes a command "for testing" and ignores it
+  operandCount: [0, Number.MAX_SAFE_INTEGER],
+  summary: "Mount the composefs image that the kernel command line names, in the place of the sysroot.",
+  description: "Runs in the initramfs, between sysroot.mount and switch-root. The report is in /run/sealroot/boot.json.",
+  options: {
+    ...BOOT_OPTIONS,
+    "if-named": { kind: "flag", help: "do nothing when no argument names an image and the policy does not ask for one" },
+    json: { kind: "flag", help: "print the report as JSON" },
+  },
+  examples: [
+    ["sealroot setup-root", "what the systemd unit runs"],
+    ["sealroot setup-root --sysroot /mnt --target /run/try --cmdline composefs.digest=v1-sha256-12:3d0e…", "try an image beside a running system"],
+  ],
+};
+
+export function run(argv: readonly string[], calledAs?: string): number {
+  const parsed = parseArguments(help, argv);
+  const options = bootOptions(parsed, calledAs);
+  if (parsed.flag("if-named") && !concernsUs(options)) {
+    process.stdout.write("sealroot: no argument names a composefs image, and the policy asks for none\n");
+    return 0;
+  }
+  const { record, summary, verified } = setupRoot(options);
+  if (parsed.flag("json")) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`);
+  else if (verified) process.stdout.write(`${summary}\n`);
+  else process.stderr.write(`${styleFor(process.stderr.isTTY === true).yellow(summary)}\n`);
+  return 0;
+}

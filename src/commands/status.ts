@@ -1,0 +1,104 @@
+/** `sealroot status`: what is booted and how it was verified, from the boot report held against the mount table. */
+
+import { readFileSync } from "node:fs";
+import { REPORT_PATH } from "../boot/index.ts";
+import { SealrootError } from "../errors/index.ts";
+import { type CommandHelp, parseArguments, printable, type Style, styleFor } from "../terminal/index.ts";
+
+export const help: CommandHelp = {
+  name: "status",
+  summary: "Say what is booted, how it was verified, and what is mounted.",
+  description: `Reads ${REPORT_PATH} and holds it against the mount table of this process.`,
+  options: { json: { kind: "flag", help: "print JSON" } },
+  examples: [
+    ["sealroot status", "for people"],
+    ["sealroot status --json | jq -r .level", "none or verity, for programs"],
+  ],
+};
+
+type Json = Record<string, unknown>;
+const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+function readReport(): Json | undefined {
+  let content: string;
+  try {
+    content = readFileSync(REPORT_PATH, "utf8");
+  } catch {
+    return undefined;
+  }
+  try {
+    const parsed: unknown = JSON.parse(content);
+    if (isRecord(parsed)) return parsed;
+  } catch {
+    // told below
+  }
+  throw new SealrootError("SR-E701");
+}
+
+export interface RootMount {
+  readonly filesystem: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** The topmost mount on `/` in the text of /proc/self/mountinfo (proc(5)). */
+export function rootMount(mountinfo: string): RootMount | undefined {
+  let found: RootMount | undefined;
+  for (const line of mountinfo.split("\n")) {
+    const [before, after] = line.split(" - ", 2);
+    if (before === undefined || after === undefined || before.split(" ")[4] !== "/") continue;
+    const [filesystem = "", source = "", options = ""] = after.split(" ");
+    found = { filesystem, source, options: options.split(",") };
+  }
+  return found;
+}
+
+const COMPOSEFS_SOURCE = /^(?:composefs:|transient:composefs=)([0-9a-f]{64}|[0-9a-f]{128})$/;
+
+export function run(argv: readonly string[]): number {
+  const parsed = parseArguments(help, argv);
+  const report = readReport();
+  const root = rootMount(readFileSync("/proc/self/mountinfo", "utf8"));
+  const digest = root === undefined ? undefined : COMPOSEFS_SOURCE.exec(root.source)?.[1];
+  if (report === undefined && digest === undefined) throw new SealrootError("SR-E700");
+  const enforced = root?.filesystem === "overlay" && root.options.includes("verity=require");
+  const image = isRecord(report?.["image"]) ? report["image"] : undefined;
+  const agrees = digest !== undefined && image?.["digest"] === digest;
+  const status = { digest: digest ?? null, level: digest !== undefined && enforced ? "verity" : "none", root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
+  if (parsed.flag("json")) process.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
+  else process.stdout.write(render(status, styleFor(process.stdout.isTTY === true)));
+  return 0;
+}
+
+interface Status {
+  readonly digest: string | null;
+  readonly level: string;
+  readonly root: RootMount | null;
+  readonly reportAgrees: boolean | null;
+  readonly report: Json | null;
+}
+
+function render({ digest, level, root, reportAgrees, report }: Status, style: Style): string {
+  const rows: [string, string][] = [
+    ["booted", digest === null ? style.red("/ is not a composefs mount") : digest],
+    ["verified", level === "verity" ? style.green("every read, by the kernel (verity=require)") : style.red("NOT VERIFIED")],
+  ];
+  if (root !== null) rows.push(["/", `${root.filesystem} ${root.source} ${root.options.filter((option) => /^(ro|rw|metacopy|redirect_dir|verity)/.test(option)).join(",")}`]);
+  if (report === null) rows.push(["report", `none (${REPORT_PATH}); booted by another helper`]);
+  else {
+    const image = isRecord(report["image"]) ? report["image"] : {};
+    rows.push(["argument", textOf(image["argument"])], ["kernel", textOf(report["kernel"])], ["sealroot", textOf(report["sealroot"])]);
+    if (typeof report["state"] === "string") rows.push(["state", report["state"]]);
+    if (isRecord(report["rungs"])) rows.push(["rungs", Object.entries(report["rungs"]).map(([step, rung]) => `${step}: ${textOf(rung)}`).join("; ")]);
+    if (Array.isArray(report["proof"])) rows.push(["read", (report["proof"] as unknown[]).filter(isRecord).map((proof) => `${textOf(proof["path"])} (${String(proof["bytes"])} bytes)`).join(", ")]);
+    if (typeof report["milliseconds"] === "number") rows.push(["took", `${report["milliseconds"]} ms`]);
+    for (const key of ["notes", "reasons"]) {
+      const list = report[key];
+      if (Array.isArray(list)) for (const item of list) rows.push([key.slice(0, -1), textOf(item)]);
+    }
+    if (reportAgrees === false) rows.push(["warning", style.red("the report speaks of another image than the mount table")]);
+  }
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return `${rows.map(([label, value]) => `${style.bold(label.padEnd(width))}  ${value.includes("\x1b") ? value : printable(value)}`).join("\n")}\n`;
+}

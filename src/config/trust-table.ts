@@ -1,0 +1,60 @@
+/**
+ * The [trust] table. Here a mistake must not pass: everywhere else an unknown key costs a convenience,
+ * here `treshold = 2` would quietly ask for one signature and `[turst]` for none. The file and the
+ * program travel in the same initramfs, so there is no newer file to be lenient with. Hence an error, not a
+ * warning, for an unknown key in [trust], for a missing `level`, for a table whose name is [trust] misspelt,
+ * and for a key of [trust] that stands in another place.
+ */
+
+import type { Document } from "./document.ts";
+import { distance, suggestion } from "./names.ts";
+import type { ConfigWarning, TrustLevel, TrustPolicy } from "./policy.ts";
+import { problem, Section } from "./section.ts";
+
+const TRUST_KEYS = ["level", "keys", "threshold", "revoked", "not-before", "insecure-argument"];
+const LEVELS: readonly TrustLevel[] = ["none", "verity", "signed"];
+/** End of the year 9999; milliseconds, given by mistake, are beyond it. */
+const LATEST = 253_402_300_799;
+
+/** @returns undefined if there is no [trust] table. @throws SealrootError SR-E101 */
+export function readTrust(document: Document, warnings: ConfigWarning[]): TrustPolicy | undefined {
+  if (!Object.hasOwn(document.root, "trust")) return undefined;
+  const section = new Section(document, "trust", warnings);
+  for (const key of section.unknownKeys(TRUST_KEYS)) {
+    throw section.refuse(key, `there is no ${JSON.stringify(key)} in [trust]`, `${TRUST_KEYS.join(", ")}${suggestion(key, TRUST_KEYS)}`);
+  }
+  const level = section.choice("level", LEVELS);
+  if (level === undefined) throw section.refuse(undefined, "[trust] says no level", `level = ${LEVELS.map((name) => JSON.stringify(name)).join(", ")}`);
+  const insecureArgument = section.boolean("insecure-argument") ?? level === "none";
+  if (level === "signed" && insecureArgument) {
+    throw section.refuse("insecure-argument", 'level = "signed" and insecure-argument = true contradict each other', "one of them, not both");
+  }
+  return {
+    level,
+    keys: section.strings("keys") ?? [],
+    threshold: section.integer("threshold", 1, 1000, "a whole number of at least 1") ?? 1,
+    revoked: section.strings("revoked") ?? [],
+    notBefore: readTime(section, "not-before"),
+    insecureArgument,
+  };
+}
+
+/** Seconds since 1970, UTC. A date without an offset from UTC is no point in time and is refused. */
+function readTime(section: Section, key: string): number | undefined {
+  const value = section.value(key);
+  const seconds = value instanceof Temporal.Instant ? Math.floor(value.epochMilliseconds / 1000) : value;
+  if (seconds === undefined) return undefined;
+  if (typeof seconds === "number" && Number.isInteger(seconds) && seconds >= 0 && seconds <= LATEST) return seconds;
+  throw section.wrong(key, "a date and time with its offset, such as 2026-11-01T00:00:00Z, or seconds since 1970");
+}
+
+/** Refuses an unknown name that was probably meant as (part of) [trust]. `path` is where it stands. */
+export function refuseMisplacedTrust(document: Document, path: readonly string[]): void {
+  const name = path.at(-1) ?? "";
+  if (distance(name, "trust", 2) <= 2) {
+    throw problem(document, path, `${JSON.stringify(name)} is probably meant as [trust]`, "[trust], spelt so and not inside another table; or another name for something else");
+  }
+  if (TRUST_KEYS.some((key) => distance(name, key, 0) === 0)) {
+    throw problem(document, path, `${JSON.stringify(name)} belongs in [trust]`, `${name} below a line [trust]`);
+  }
+}

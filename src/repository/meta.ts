@@ -1,0 +1,53 @@
+/**
+ * meta.json of a composefs repository: version, hash algorithm, feature flags (composefs-rs, repository format 1). Pure.
+ *
+ * It lies on the disk and nothing authenticates it, so it can only make us refuse: it says what kind of repository this is,
+ * never how much to trust it.
+ */
+
+import { SealrootError } from "../errors/index.ts";
+
+export interface RepositoryMeta {
+  readonly version: number;
+  readonly algorithm: "sha256" | "sha512";
+  /** Features that a writer must know and a reader need not; listed in reports. */
+  readonly readOnlyCompatible: readonly string[];
+}
+
+const SUPPORTED_VERSION = 1;
+export const META_LIMIT = 64 * 1024;
+
+const refuse = (path: string, problem: string): SealrootError => new SealrootError("SR-E202", { details: [["file", path], ["found", problem]] });
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function strings(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return undefined;
+  const items: unknown[] = value;
+  return items.every((item): item is string => typeof item === "string") ? items : undefined;
+}
+
+/** @throws SealrootError SR-E202 */
+export function parseMeta(bytes: Uint8Array, path: string): RepositoryMeta {
+  if (bytes.byteLength >= META_LIMIT) throw refuse(path, `more than ${META_LIMIT} bytes`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw refuse(path, "not JSON");
+  }
+  if (!isRecord(parsed)) throw refuse(path, "not a JSON object");
+  const { version, algorithm, features = {} } = parsed;
+  if (typeof version !== "number" || !Number.isInteger(version) || version < 1) throw refuse(path, `version ${JSON.stringify(version)}`);
+  if (version > SUPPORTED_VERSION) throw refuse(path, `version ${version}; this sealroot knows ${SUPPORTED_VERSION}`);
+  const known = typeof algorithm === "string" ? /^fsverity-(sha256|sha512)-12$/.exec(algorithm) : null;
+  const hash = known?.[1];
+  if (hash !== "sha256" && hash !== "sha512") throw refuse(path, `algorithm ${JSON.stringify(algorithm)}`);
+  if (!isRecord(features)) throw refuse(path, "features is not an object");
+  const incompatible = strings(features["incompatible"]);
+  const readOnlyCompatible = strings(features["read-only-compatible"]);
+  if (incompatible === undefined || readOnlyCompatible === undefined) throw refuse(path, "features are not lists of names");
+  if (incompatible.length > 0) throw refuse(path, `feature ${incompatible.map((name) => JSON.stringify(name)).join(", ")}, which this sealroot does not know`);
+  return { version, algorithm: hash, readOnlyCompatible };
+}
