@@ -60,6 +60,9 @@ const catalogue = {
   // 6xx: check-initramfs
   "SR-E600": entry(70, "the initramfs cannot boot a composefs root", "see the list of findings", "install what is missing, rebuild the initramfs"),
   "SR-E601": entry(71, "the file is not an initramfs", "it is neither a cpio archive, nor compressed by a method the kernel knows, nor a UKI", "give the path of an initramfs or a UKI"),
+  "SR-E602": entry(72, "the initramfs is damaged", "it begins like an initramfs but is cut short or breaks a rule of its format; the kernel would unpack a part of it at most", "build it again; if it was copied, compare the copy with the original"),
+  "SR-E603": entry(73, "the file cannot be read", "it does not exist, is no regular file, or may not be read", "check the path and the permissions"),
+  "SR-E610": entry(75, "the boot was stopped: the root is not a sealed image", "an argument or the policy asks for a sealed root, and sealroot did not mount one; its unit is masked, missing, or was skipped", "see: journalctl -b -u sealroot-setup-root; check the initramfs: sealroot check-initramfs"),
 
   // 7xx: status and report
   "SR-E700": entry(80, "this system was not booted by sealroot", "there is no /run/sealroot/boot.json and / is not a composefs mount", "see: findmnt /"),
