@@ -1,0 +1,119 @@
+#!/bin/sh
+# Did this boot get the root that it asks for? Run before the switch to the new root; a status other than 0 stops the boot.
+#
+# Asked for is a root mounted by sealroot when an argument on the kernel command line names an image, or the policy in
+# the initramfs wants a verified one. Then two things must hold: the kernel's own mount table shows an image of composefs
+# as the new root (nothing stale can be there), and sealroot's report of this boot says that all its checks passed.
+#
+# It must work where sealroot is the part that is missing, so it is a shell script, and of built-in commands only.
+# A directory as first argument is taken for / (for tests).
+
+set -uf
+LC_ALL=C
+export LC_ALL
+top=${1-}
+config=$top/usr/lib/composefs/setup-root-conf.toml
+report=$top/run/sealroot/boot.json
+
+# White space as the kernel's command line parser has it. (The x keeps the line feed.)
+blank=$(printf ' \t\n\v\f\r\240x')
+blank=${blank%x}
+
+# Sets `asked` to the first argument that names an image. Quotes group words as in the kernel; quotes and backslashes in
+# front are looked through, because other readers of the command line remove them.
+read_command_line() {
+    line=''
+    while IFS= read -r part || [ -n "$part" ]; do
+        line="$line $part"
+        part=''
+    done < "$top/proc/cmdline" || return 1
+    inside=no
+    saved=$IFS
+    IFS=$blank
+    # shellcheck disable=SC2086 # splitting is what is wanted, and -f is set
+    set -- $line
+    IFS=$saved
+    for part; do
+        word=$part
+        while :; do
+            case $word in
+                [\"\'\\]*) word=${word#?} ;;
+                *) break ;;
+            esac
+        done
+        if [ "$inside" = no ]; then
+            case $word in
+                composefs | composefs=* | composefs.digest | composefs.digest=*) asked="$part on the kernel command line" && return 0 ;;
+            esac
+        fi
+        while :; do
+            case $part in
+                *\"*) part=${part#*\"} ;;
+                *) break ;;
+            esac
+            if [ "$inside" = no ]; then inside=yes; else inside=no; fi
+        done
+    done
+    return 0
+}
+
+# Sets `asked` when the policy wants a verified root. The file is TOML and this is no parser of it: a line that sets
+# the level in any of TOML's ways is enough.
+read_policy() {
+    [ -e "$config" ] || return 0
+    while IFS= read -r line || [ -n "$line" ]; do
+        case ${line%%#*} in
+            *level*=*verity* | *level*=*signed*) asked="level in $config" && return 0 ;;
+        esac
+        line=''
+    done < "$config"
+}
+
+# Whether the new root is an overlay that carries an image's digest as its name. systemd.volatile=yes leaves only /usr of it.
+image_is_mounted() {
+    while read -r _ _ _ _ point _ rest; do
+        case $point in
+            /sysroot | /sysroot/usr) ;;
+            *) continue ;;
+        esac
+        case " $rest" in
+            *" - overlay composefs:"* | *" - overlay transient:composefs="*) return 0 ;;
+        esac
+    done < "$top/proc/self/mountinfo"
+    return 1
+}
+
+# Whether the report says "ok": true. Inside a string of the report its quotes would be escaped.
+report_is_good() {
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+            *'"ok": true'* | *'"ok":true'*) return 0 ;;
+        esac
+        line=''
+    done < "$report"
+    return 1
+}
+
+asked=''
+read_command_line || asked='/proc/cmdline cannot be read'
+[ -n "$asked" ] || read_policy
+[ -n "$asked" ] || exit 0
+
+if [ ! -e "$report" ]; then
+    found='sealroot did not run, or did not come to an end: /run/sealroot/boot.json is absent'
+elif ! report_is_good; then
+    found='sealroot refused this boot: see its message above, and /run/sealroot/boot.json'
+elif ! image_is_mounted; then
+    found='no image is mounted at /sysroot, whatever /run/sealroot/boot.json says'
+else
+    exit 0
+fi
+
+say() { printf '%s\n' "$1" >&2; }
+say 'sealroot-guard: boot stopped: the root is not a sealed image               [SR-E610]'
+say "  asked    $asked"
+say "  found    $found"
+say '  meaning  going on would boot the bare disk, which nothing verifies'
+say '  next     see: journalctl -b -u sealroot-setup-root; is the unit masked (rd.systemd.mask=) or missing?'
+say '           check the initramfs with: sealroot check-initramfs FILE'
+exit 75

@@ -1,0 +1,128 @@
+#!/bin/bash
+# The dracut module: puts into an initramfs what boots a sealed root. Works with dracut 059 to 112.
+#
+# dracut sources this file and calls the functions in its own process, so `exit` ends the build. That is used for
+# everything without which the initramfs could not boot: a missing part must fail here, on the build machine, and not
+# be left out in silence and found out at the next boot.
+
+# The fs-verity digests of the image are computed by the kernel. Where these are modules, they are several times faster
+# than what is built in; udev loads the one that fits the processor.
+_sealroot_hashes=(sha256_ssse3 sha512_ssse3 sha256-arm64 sha256_ce sha2-ce sha512-arm64 sha512-ce)
+
+# Filesystems of the disk that holds the repository. A missing one is no error: the kernel may not have it.
+_sealroot_filesystems=(ext4 btrfs f2fs xfs)
+
+_sealroot_config=/usr/lib/composefs/setup-root-conf.toml
+
+# Whoever installs this module wants it: included by default, also in images built on other machines. (Asked to leave
+# it out: omit_dracutmodules+=" sealroot ".) If a part is missing, install() says which and ends the build; a 1 from here
+# would only mean an initramfs without it.
+check() {
+    return 0
+}
+
+# The units run under systemd, and the guard in a shell, which every initramfs of dracut has.
+depends() {
+    echo systemd-initrd
+}
+
+installkernel() {
+    # hostonly= : what the build machine's own disks need says nothing about the machine that boots.
+    hostonly='' instmods -c erofs overlay || {
+        dfatal "sealroot: kernel ${kernel-} has no erofs or no overlay filesystem, which a composefs image needs"
+        return 1
+    }
+    # Before Linux 6.12 an image is mounted through a loop device.
+    hostonly='' instmods loop "${_sealroot_filesystems[@]}"
+    hostonly='' instmods -o "${_sealroot_hashes[@]}"
+    return 0
+}
+
+# Ends the build.
+_sealroot_fail() {
+    dfatal "sealroot: $1"
+    dfatal "sealroot: this initramfs could not boot a sealed root, so it is not made."
+    exit 1
+}
+
+# The strings that begin with "/" in the [trust] table: files and directories of keys.
+_sealroot_key_paths() {
+    local line table=no text
+    while IFS= read -r line || [[ -n $line ]]; do
+        if [[ $line =~ ^[[:space:]]*\[ && ! $table == open ]]; then
+            table=no
+            [[ $line =~ ^[[:space:]]*\[[[:space:]]*[\"\']?trust[\"\']?[[:space:]]*\] ]] && table=yes
+        fi
+        [[ $table == no && ! $line =~ ^[[:space:]]*[\"\']?trust ]] && continue
+        text=${line%%#*}
+        while [[ $text =~ [\"\'](/[^\"\']*)[\"\'](.*) ]]; do
+            printf '%s\n' "${BASH_REMATCH[1]}"
+            text=${BASH_REMATCH[2]}
+        done
+    done < "$1"
+}
+
+_sealroot_install_keys() {
+    local path entry root=${dracutsysrootdir-}
+    while IFS= read -r path; do
+        if [[ -d $root$path ]]; then
+            inst_dir "$path"
+            while IFS= read -r -d '' entry; do
+                inst_simple "${entry#"$root"}" || _sealroot_fail "cannot install the key $entry"
+            done < <(find "$root$path" \( -type f -o -type l \) -print0)
+        elif [[ -e $root$path ]]; then
+            inst_simple "$path" || _sealroot_fail "cannot install the key $path"
+        else
+            # The policy would refuse every boot, so this is not for a log that nobody reads.
+            _sealroot_fail "$_sealroot_config names the key $path, which does not exist"
+        fi
+    done < <(_sealroot_key_paths "$root$_sealroot_config")
+}
+
+install() {
+    local root=${dracutsysrootdir-} units=${systemdsystemunitdir:-/usr/lib/systemd/system} file unit
+
+    for file in /usr/bin/sealroot "$units/sealroot-setup-root.service" "$units/sealroot-guard.service" \
+        "$units/initrd-switch-root.service.d/sealroot.conf"; do
+        [[ -e $root$file ]] || _sealroot_fail "$root$file is missing"
+    done
+
+    # The executable carries its program in a place that strip(1) throws away, and what remains is another program:
+    # a bare JavaScript runtime. dracut has no way to except one file, so nothing is stripped in this initramfs.
+    # (Packages of distributions are stripped already.)
+    if [[ ${do_strip-} == yes ]]; then
+        dinfo "sealroot: not stripping, strip would destroy /usr/bin/sealroot"
+        do_strip=no
+    fi
+
+    inst_binary /usr/bin/sealroot || _sealroot_fail "cannot install /usr/bin/sealroot and its libraries"
+    # What a composefs-setup-root.service of another module calls, if one is there.
+    ln_r /usr/bin/sealroot /usr/bin/composefs-setup-root
+
+    # shellcheck disable=SC2154 # moddir is dracut's
+    inst_script "$moddir/guard.sh" /usr/lib/sealroot/guard || _sealroot_fail "cannot install the guard"
+    inst_multiple sh || _sealroot_fail "there is no shell for the guard"
+
+    # dracut 109 gave up systemdsystemconfdir outside of host-only mode; a link made below it ends up in the
+    # top directory, where systemd does not look. The unit directory holds in all versions.
+    for unit in sealroot-setup-root.service sealroot-guard.service; do
+        inst_simple "$units/$unit" || _sealroot_fail "cannot install $unit"
+        mkdir -p "$initdir$units/initrd-root-fs.target.wants"
+        ln_r "$units/$unit" "$units/initrd-root-fs.target.wants/$unit"
+    done
+    inst_simple "$units/initrd-switch-root.service.d/sealroot.conf" || _sealroot_fail "cannot install the guard's drop-in"
+    # One root is mounted once: the unit of the peer, where another module brings it, becomes another name for ours.
+    ln -sfn sealroot-setup-root.service "$initdir$units/composefs-setup-root.service"
+
+    # The policy, and the keys that it names.
+    if [[ -e $root$_sealroot_config ]]; then
+        inst_simple "$_sealroot_config" || _sealroot_fail "cannot install $_sealroot_config"
+        _sealroot_install_keys
+    fi
+    for file in /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
+        [[ -e $root$file ]] && inst_simple "$file"
+    done
+
+    # Present in a shell that dracut keeps sourcing other modules into: leave a good status behind.
+    return 0
+}
