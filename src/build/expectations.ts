@@ -2,7 +2,7 @@
 
 import { type Elf, interpreter, neededLibraries, offsetOf, PF_W, PF_X, PT_GNU_STACK, readElf, requiredVersions, sectionNamed } from "./elf.ts";
 import { readModuleGraph } from "./module-graph.ts";
-import { EXEC_ARGUMENTS, type Expectation, GRAPH_FLAGS } from "./targets.ts";
+import { EXEC_ARGUMENTS, type Expectation, GRAPH_FLAG_CROSS, GRAPH_FLAGS } from "./targets.ts";
 
 export interface Wanted {
   readonly expectation: Expectation;
@@ -59,7 +59,7 @@ export function judge(bytes: Uint8Array, wanted: Wanted): readonly string[] {
   const section = sectionNamed(elf, ".bun");
   const graph = readModuleGraph(bytes.subarray(section.offset, section.offset + section.size));
   same("built-in arguments", graph.execArguments, EXEC_ARGUMENTS);
-  same("switches", `0x${graph.flags.toString(16)}`, `0x${GRAPH_FLAGS.toString(16)}`);
+  same("switches", `0x${(graph.flags & ~GRAPH_FLAG_CROSS).toString(16)}`, `0x${GRAPH_FLAGS.toString(16)}`);
   const payload = Buffer.from(graph.payload.buffer, graph.payload.byteOffset, graph.payload.byteLength);
   for (const text of wanted.forbidden) {
     if (payload.includes(text, 0, "latin1") || payload.includes(text, 0, "utf16le")) complain(`"${text}" stands in the program`);

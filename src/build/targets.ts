@@ -128,3 +128,6 @@ export const EXEC_ARGUMENTS = "--disallow-code-generation-from-strings=strict";
  * building with each option on and off.
  */
 export const GRAPH_FLAGS = 0xbff;
+
+/** Set in that word when the machine that built is of another kind than the target. */
+export const GRAPH_FLAG_CROSS = 0x400;
