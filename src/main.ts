@@ -1,10 +1,10 @@
 /** The entry: which command (by the name we were called, or the first argument), and how its failure is told. */
 
-import { basename } from "node:path";
 import manifest from "../package.json" with { type: "json" };
-import { COMMANDS, PEER_NAMES } from "./commands/table.ts";
+import { errorStyle, print, printError } from "./commands/output.ts";
+import { COMMANDS, PEER_NAMES, programName } from "./commands/table.ts";
 import { SealrootError } from "./errors/index.ts";
-import { asSealrootError, renderError, renderHelp, styleFor } from "./terminal/index.ts";
+import { asSealrootError, renderError, renderHelp } from "./terminal/index.ts";
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -28,21 +28,21 @@ function overview(): string {
 const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root" };
 
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
-  const peer = PEER_NAMES[basename(calledAs)];
+  const peer = PEER_NAMES[programName(calledAs)];
   const [name, ...rest] = peer === undefined ? argv : [peer, ...argv];
   if (name === "--version" || (peer !== undefined && rest.includes("--version"))) {
-    process.stdout.write(`sealroot ${manifest.version}\n`);
+    print(`sealroot ${manifest.version}\n`);
     return 0;
   }
   if (name === undefined || name === "--help" || name === "help") {
-    (name === undefined ? process.stderr : process.stdout).write(overview());
+    (name === undefined ? printError : print)(overview());
     return name === undefined ? 2 : 0;
   }
   const row = COMMANDS.find((candidate) => candidate.name === name);
   if (row === undefined) throw new SealrootError("SR-E100", { summary: `there is no command "${name}"` });
   const command = await row.load();
   if (rest.includes("--help")) {
-    process.stdout.write(renderHelp(command.help));
+    print(renderHelp(command.help));
     return 0;
   }
   action = ACTIONS[name];
@@ -54,6 +54,6 @@ try {
   process.exitCode = await main(process.argv.slice(2), process.argv0);
 } catch (thrown) {
   const error = asSealrootError(thrown);
-  process.stderr.write(renderError(error, action, styleFor(process.stderr.isTTY === true)));
+  printError(renderError(error, action, errorStyle()));
   process.exitCode = error.exit;
 }

@@ -3,11 +3,10 @@
  * held open until the decision is disposed of, so that what was checked is what is used.
  */
 
-import { readlinkSync } from "node:fs";
-import { lastValue, splitCommandLine } from "../cmdline-parser/index.ts";
+import { lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { Descriptor, ERRNO, isErrno, measureVerity, SyscallError, type VerityMeasurement } from "../linux/index.ts";
+import { Descriptor, ERRNO, isErrno, measureVerity, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
 import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
 import { Repository } from "../repository/index.ts";
 import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Refused } from "../trust/index.ts";
@@ -52,7 +51,7 @@ function askOverlay(): OverlayFeatures {
 /** What the descriptor really is, for messages: images/<digest> is a link to an object. */
 function realPath(file: Descriptor): string {
   try {
-    return readlinkSync(file.path);
+    return readLink(file.path);
   } catch {
     return file.label;
   }
@@ -79,7 +78,7 @@ export function decide(options: BootOptions): Decision {
   const sysroot = held.use(openSysroot(options.sysroot));
   const passedOver: PassedOver[] = [];
 
-  const mounts = effectiveMounts(policy, options.layout, lastValue(splitCommandLine(inputs.commandLine), "systemd.volatile"));
+  const mounts = effectiveMounts(policy, options.layout, lastValue(inputs.tokens, "systemd.volatile"));
   const directories = [{ name: "etc" as const, ...mounts.etc }, { name: "var" as const, ...mounts.var }];
   const needsState = directories.some(({ mount }) => mount === "bind" || mount === "overlay");
 

@@ -173,7 +173,7 @@ function coverDirectory(building: Building, tree: Tree, name: string, covered: D
 /** With --target nothing is switched to yet, so a tree without an init program is worth a note only. */
 function proveRoot(decision: Decision, tree: Tree, notes: string[]): Proof[] {
   try {
-    return prove(tree.root, decision.inputs.commandLine);
+    return prove(tree.root, decision.inputs.tokens);
   } catch (error) {
     if (decision.plan.replacesSysroot || !(error instanceof SealrootError) || error.code !== "SR-E401") throw error;
     notes.push(error.message);

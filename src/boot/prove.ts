@@ -4,14 +4,15 @@
  * there is still a console to say so.
  */
 
-import { lastValue, splitCommandLine } from "../cmdline-parser/index.ts";
+import { lastValue, type Token } from "../cmdline-parser/index.ts";
 import { describeCause, SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, isErrno, O, openAt, readInto, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
 import { elfInterpreter } from "./elf.ts";
 
 /** What systemd's and the kernel's own search try, in this order. */
 const INIT_PROGRAMS = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", "/etc/init", "/bin/init", "/bin/sh"] as const;
-const CHUNK = 1 << 20;
+/** Large enough that the program headers lie in the first one. */
+const CHUNK = 1 << 16;
 /** A larger "init program" is read up to here; the rest is checked when it is used. */
 const READ_LIMIT = 64 << 20;
 
@@ -38,12 +39,9 @@ function readWhole(file: Descriptor, path: string): Proof & { readonly head: Uin
   try {
     if (statAt(file).type !== "regular") throw new SealrootError("SR-E401", { details: [["found", `${path} is not a regular file`]] });
     const head = readUpTo(file, CHUNK);
+    const buffer = new Uint8Array(CHUNK);
     let bytes = head.byteLength;
-    while (bytes > 0 && bytes % CHUNK === 0 && bytes < READ_LIMIT) {
-      const part = readUpTo(file, CHUNK);
-      if (part.byteLength === 0) break;
-      bytes += part.byteLength;
-    }
+    for (let got = bytes; got === CHUNK && bytes < READ_LIMIT; bytes += got) got = readInto(file, buffer);
     return { path, bytes, head };
   } catch (error) {
     throw error instanceof SealrootError ? error : unreadable(path, error);
@@ -51,8 +49,8 @@ function readWhole(file: Descriptor, path: string): Proof & { readonly head: Uin
 }
 
 /** @throws SealrootError SR-E400 or SR-E401 */
-export function prove(root: Descriptor, commandLine: string): Proof[] {
-  const asked = lastValue(splitCommandLine(commandLine), "init");
+export function prove(root: Descriptor, tokens: readonly Token[]): Proof[] {
+  const asked = lastValue(tokens, "init");
   const paths: readonly string[] = asked === undefined || asked === "" ? INIT_PROGRAMS : [asked];
   for (const path of paths) {
     using file = openProgram(root, path);

@@ -1,13 +1,13 @@
 /** The first step: the kernel command line and the policy, read once. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { type ImageArgument, parseImageArguments, type SkippedArgument } from "../cmdline-parser/index.ts";
+import { type ImageArgument, MAX_COMMAND_LINE, parseImageArguments, type SkippedArgument, splitCommandLine, type Token } from "../cmdline-parser/index.ts";
 import { type ConfigWarning, DEFAULT_POLICY, parseSetupRootConfig, type Policy } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
+import { ERRNO, isErrno, O, openPath, readUpTo } from "../linux/index.ts";
 import type { BootOptions } from "./options.ts";
 
 export interface Inputs {
-  readonly commandLine: string;
+  readonly tokens: readonly Token[];
   readonly candidates: readonly ImageArgument[];
   readonly skipped: readonly SkippedArgument[];
   readonly policy: Policy;
@@ -15,17 +15,23 @@ export interface Inputs {
   readonly warnings: readonly ConfigWarning[];
 }
 
-const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+/** Both are far smaller; a reader of its own judges what is longer. */
+const LARGEST_INPUT = 128 * 1024;
 
-/** Bytes as text one to one, so that no byte of the command line is lost or merged. */
-const latin1 = (path: string): string => readFileSync(path, "latin1");
+export function readInput(path: string): Uint8Array {
+  using file = openPath(path, O.RDONLY | O.NONBLOCK);
+  return readUpTo(file, LARGEST_INPUT);
+}
 
-export function readCommandLine(given: string | undefined): string {
-  if (given !== undefined) return given;
+const isMissing = (error: unknown): boolean => isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR);
+
+/** Bytes, because nothing says that they are UTF-8 and none may be lost or merged. */
+function readCommandLine(given: string | undefined): Uint8Array {
+  if (given !== undefined) return new TextEncoder().encode(given);
   try {
-    return latin1("/proc/cmdline");
+    return readInput("/proc/cmdline");
   } catch (error) {
-    if (isMissing(error) || !existsSync("/proc/self")) throw new SealrootError("SR-E104", { cause: error });
+    if (isMissing(error)) throw new SealrootError("SR-E104", { cause: error });
     throw error;
   }
 }
@@ -34,7 +40,7 @@ export function readCommandLine(given: string | undefined): string {
 export function readPolicy(path: string): Pick<Inputs, "policy" | "configFound" | "warnings"> {
   let text: Uint8Array;
   try {
-    text = readFileSync(path);
+    text = readInput(path);
   } catch (error) {
     if (isMissing(error)) return { policy: DEFAULT_POLICY, configFound: false, warnings: [] };
     throw new SealrootError("SR-E101", { details: [["file", path]], cause: error });
@@ -44,8 +50,10 @@ export function readPolicy(path: string): Pick<Inputs, "policy" | "configFound" 
 
 export function readInputs(options: BootOptions): Inputs {
   const commandLine = readCommandLine(options.cmdline);
+  // one that is too long has no tokens for us: parseImageArguments says so, and names no candidate
+  const tokens = commandLine.byteLength > MAX_COMMAND_LINE ? [] : splitCommandLine(commandLine);
   const { candidates, skipped } = parseImageArguments(commandLine);
   // bootc looks at composefs.digest= before composefs=; composefs-setup-root goes by the order on the command line
   const ordered = options.layout === "bootc" ? candidates.toSorted((a, b) => Number(a.key === "composefs") - Number(b.key === "composefs")) : candidates;
-  return { commandLine, candidates: ordered, skipped, ...readPolicy(options.config) };
+  return { tokens, candidates: ordered, skipped, ...readPolicy(options.config) };
 }

@@ -3,14 +3,15 @@
  * Writing them never fails a boot.
  */
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { type SealrootError } from "../errors/index.ts";
+import { describeCause, type SealrootError } from "../errors/index.ts";
+import { HERE, makeDirectory, replaceFile } from "../linux/index.ts";
 import { RUN_DIRECTORY } from "../mount/index.ts";
 import { errorRecord } from "../terminal/index.ts";
 import type { Decision } from "./decide.ts";
 import { sendToJournal } from "./journal.ts";
 import type { BootOptions } from "./options.ts";
 import type { Outcome } from "./perform.ts";
+import { readInput } from "./read.ts";
 import { VERSION } from "./version.ts";
 
 export const REPORT_PATH = `${RUN_DIRECTORY}/boot.json`;
@@ -24,7 +25,7 @@ const PRIORITY = { error: 3, warning: 4, notice: 5 } as const;
 
 function kernelRelease(): string {
   try {
-    return readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+    return new TextDecoder().decode(readInput("/proc/sys/kernel/osrelease")).trim();
   } catch {
     return "unknown";
   }
@@ -63,15 +64,14 @@ export function failureRecord(options: BootOptions, error: SealrootError): Recor
   return { ...common(options), ok: false, error: errorRecord(error), milliseconds: Math.round(performance.now() * 100) / 100 };
 }
 
-/** Replaces the report in one step, so that a reader never sees half of one. */
-export function writeReport(record: Record<string, unknown>): void {
+/** @returns what went wrong, for the console; a report that cannot be written does not fail a boot */
+export function writeReport(record: Record<string, unknown>): string | undefined {
   try {
-    mkdirSync(RUN_DIRECTORY, { recursive: true, mode: 0o755 });
-    const temporary = `${REPORT_PATH}.new`;
-    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 });
-    renameSync(temporary, REPORT_PATH);
+    makeDirectory(HERE, RUN_DIRECTORY, 0o755);
+    replaceFile(REPORT_PATH, new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`), 0o644);
+    return undefined;
   } catch (error) {
-    process.stderr.write(`sealroot: cannot write ${REPORT_PATH}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return `no ${REPORT_PATH}: ${describeCause(error)}`;
   }
 }
 

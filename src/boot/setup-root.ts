@@ -34,8 +34,9 @@ export function setupRoot(options: BootOptions): SetupRootResult {
     const record = successRecord(options, decision, outcome);
     const summary = summarise(decision);
     if (isBoot) {
-      writeReport(record);
+      const complaint = writeReport(record);
       journalSuccess(summary, decision);
+      if (complaint !== undefined) return { record, summary: `${summary}\nsealroot: ${complaint}`, verified: decision.plan.enforce };
     }
     return { record, summary, verified: decision.plan.enforce };
   } catch (thrown) {

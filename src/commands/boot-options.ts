@@ -1,9 +1,9 @@
 /** The options that setup-root and plan share: composefs-setup-root's, and the layout. */
 
-import { basename } from "node:path";
 import { type BootOptions, DEFAULT_CONFIG, DEFAULT_SYSROOT } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { OptionSpec, ParsedArguments } from "../terminal/index.ts";
+import { programName } from "./table.ts";
 
 export const BOOT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   sysroot: { kind: "value", value: "DIR", help: `where the physical root is mounted (default ${DEFAULT_SYSROOT})` },
@@ -19,7 +19,7 @@ const BOOTC_NAME = "initramfs-setup";
 
 /** @param calledAs the name the executable was called by */
 export function bootOptions(parsed: ParsedArguments, calledAs = "sealroot"): BootOptions {
-  const layout = parsed.value("layout") ?? (basename(calledAs) === BOOTC_NAME ? "bootc" : "composefs");
+  const layout = parsed.value("layout") ?? (programName(calledAs) === BOOTC_NAME ? "bootc" : "composefs");
   if (layout !== "composefs" && layout !== "bootc") {
     throw new SealrootError("SR-E100", { summary: `there is no layout "${layout}"`, next: "use --layout composefs or --layout bootc" });
   }

@@ -1,7 +1,8 @@
 /** `sealroot explain [CODE]`: what a code on the console means and what to do. */
 
 import { CATALOGUE, type ErrorCode, SealrootError } from "../errors/index.ts";
-import { type CommandHelp, parseArguments, styleFor } from "../terminal/index.ts";
+import { type CommandHelp, parseArguments } from "../terminal/index.ts";
+import { outputStyle, print, printJson } from "./output.ts";
 
 export const help: CommandHelp = {
   name: "explain",
@@ -26,18 +27,18 @@ function findCode(text: string): ErrorCode {
 
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
-  const style = styleFor(process.stdout.isTTY === true);
+  const style = outputStyle();
   const wanted = parsed.operands[0];
   const codes = wanted === undefined ? (Object.keys(CATALOGUE).filter(isCode)) : [findCode(wanted)];
   if (parsed.flag("json")) {
-    process.stdout.write(`${JSON.stringify(codes.map((code) => ({ code, ...CATALOGUE[code] })), null, 2)}\n`);
+    printJson(codes.map((code) => ({ code, ...CATALOGUE[code] })));
   } else if (wanted === undefined) {
-    process.stdout.write(`${style.bold("code      exit  what")}\n`);
-    for (const code of codes) process.stdout.write(`${code}  ${String(CATALOGUE[code].exit).padStart(4)}  ${CATALOGUE[code].title}\n`);
+    print(`${style.bold("code      exit  what")}\n`);
+    for (const code of codes) print(`${code}  ${String(CATALOGUE[code].exit).padStart(4)}  ${CATALOGUE[code].title}\n`);
   } else {
     for (const code of codes) {
       const { exit, title, meaning, next } = CATALOGUE[code];
-      process.stdout.write(`${style.bold(`${code}  ${title}`)}\n  meaning  ${meaning}\n  next     ${next}\n  exit     ${exit}\n`);
+      print(`${style.bold(`${code}  ${title}`)}\n  meaning  ${meaning}\n  next     ${next}\n  exit     ${exit}\n`);
     }
   }
   return 0;

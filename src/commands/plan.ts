@@ -2,7 +2,8 @@
 
 import { decide, type Decision, planRows, summarise } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { asSealrootError, type CommandHelp, errorRecord, parseArguments, printable, renderError, styleFor } from "../terminal/index.ts";
+import { asSealrootError, type CommandHelp, errorRecord, parseArguments, printable, renderError } from "../terminal/index.ts";
+import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 
 export const help: CommandHelp = {
@@ -45,13 +46,13 @@ export function run(argv: readonly string[]): number {
     using decision = decide(options);
     const { plan, inputs, passedOver, reasons, measurement } = decision;
     if (parsed.flag("json")) {
-      process.stdout.write(`${JSON.stringify({ allowed: true, plan, measured: measurement, reasons, skipped: inputs.skipped, passedOver, warnings: inputs.warnings }, null, 2)}\n`);
-    } else process.stdout.write(text(decision));
+      printJson({ allowed: true, plan, measured: measurement, reasons, skipped: inputs.skipped, passedOver, warnings: inputs.warnings });
+    } else print(text(decision));
     return 0;
   } catch (thrown) {
     const error = asSealrootError(thrown);
-    if (parsed.flag("json") && error instanceof SealrootError) process.stdout.write(`${JSON.stringify({ allowed: false, error: errorRecord(error) }, null, 2)}\n`);
-    else process.stderr.write(renderError(error, "this boot would be refused", styleFor(process.stderr.isTTY === true)));
+    if (parsed.flag("json") && error instanceof SealrootError) printJson({ allowed: false, error: errorRecord(error) });
+    else printError(renderError(error, "this boot would be refused", errorStyle()));
     return error.exit;
   }
 }

@@ -1,7 +1,8 @@
 /** `sealroot setup-root`: mounts the image that the kernel command line names as the root. Also composefs-setup-root. */
 
 import { concernsUs, setupRoot } from "../boot/index.ts";
-import { type CommandHelp, parseArguments, styleFor } from "../terminal/index.ts";
+import { type CommandHelp, parseArguments } from "../terminal/index.ts";
+import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 
 export const help: CommandHelp = {
@@ -26,12 +27,12 @@ export function run(argv: readonly string[], calledAs?: string): number {
   const parsed = parseArguments(help, argv);
   const options = bootOptions(parsed, calledAs);
   if (parsed.flag("if-named") && !concernsUs(options)) {
-    process.stdout.write("sealroot: no argument names a composefs image, and the policy asks for none\n");
+    print("sealroot: no argument names a composefs image, and the policy asks for none\n");
     return 0;
   }
   const { record, summary, verified } = setupRoot(options);
-  if (parsed.flag("json")) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`);
-  else if (verified) process.stdout.write(`${summary}\n`);
-  else process.stderr.write(`${styleFor(process.stderr.isTTY === true).yellow(summary)}\n`);
+  if (parsed.flag("json")) printJson(record);
+  else if (verified) print(`${summary}\n`);
+  else printError(`${errorStyle().yellow(summary)}\n`);
   return 0;
 }

@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { REPORT_PATH } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type CommandHelp, parseArguments, printable, type Style, styleFor } from "../terminal/index.ts";
+import { type CommandHelp, parseArguments, printable, type Style } from "../terminal/index.ts";
+import { outputStyle, print, printJson } from "./output.ts";
 
 export const help: CommandHelp = {
   name: "status",
@@ -66,8 +67,8 @@ export function run(argv: readonly string[]): number {
   const image = isRecord(report?.["image"]) ? report["image"] : undefined;
   const agrees = digest !== undefined && image?.["digest"] === digest;
   const status = { digest: digest ?? null, level: digest !== undefined && enforced ? "verity" : "none", root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
-  if (parsed.flag("json")) process.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
-  else process.stdout.write(render(status, styleFor(process.stdout.isTTY === true)));
+  if (parsed.flag("json")) printJson(status);
+  else print(render(status, outputStyle()));
   return 0;
 }
 

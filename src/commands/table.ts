@@ -14,6 +14,8 @@ export interface CommandRow {
   load(): Promise<CommandModule>;
 }
 
+export const programName = (calledAs: string): string => calledAs.slice(calledAs.lastIndexOf("/") + 1);
+
 /** Names of programs whose place sealroot takes when it is called by them. */
 export const PEER_NAMES: Readonly<Record<string, string>> = {
   "composefs-setup-root": "setup-root",

@@ -12,7 +12,7 @@ export const AT_EMPTY_PATH = 0x1000;
 // include/uapi/asm-generic/fcntl.h; the two directory flags differ on arm64
 const ARM = process.arch === "arm64";
 export const O = {
-  RDONLY: 0, RDWR: 2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000, PATH: 0o10000000,
+  RDONLY: 0, WRONLY: 1, RDWR: 2, CREAT: 0o100, TRUNC: 0o1000, NONBLOCK: 0o4000, CLOEXEC: 0o2000000, PATH: 0o10000000,
   DIRECTORY: ARM ? 0o40000 : 0o200000, NOFOLLOW: ARM ? 0o100000 : 0o400000,
 } as const;
 
@@ -24,17 +24,18 @@ export type DirectoryDescriptor = Pick<Descriptor, "fd" | "label">;
 export const HERE: DirectoryDescriptor = DIRFD_HERE;
 
 /** struct open_how: three 64-bit words, flags, mode, resolve */
-function openHow(flags: number, resolve: number): Uint8Array {
+function openHow(flags: number, resolve: number, mode: number): Uint8Array {
   const how = new BigUint64Array(3);
   how[0] = BigInt(flags | O.CLOEXEC);
+  how[1] = BigInt(mode);
   how[2] = BigInt(resolve);
   return new Uint8Array(how.buffer);
 }
 
 /** openat2(2). EAGAIN (a rename raced with the lookup) is retried a few times, as the manual advises. */
-export function openAt(directory: DirectoryDescriptor, path: string, flags: number, resolve: number): Descriptor {
+export function openAt(directory: DirectoryDescriptor, path: string, flags: number, resolve: number, mode = 0): Descriptor {
   const name = cString(path);
-  const how = openHow(flags, resolve);
+  const how = openHow(flags, resolve, mode);
   let result = 0;
   for (let attempt = 0; attempt < 16; attempt++) {
     result = rawSyscall("openat2", directory.fd, name, how, how.byteLength);
@@ -91,17 +92,53 @@ export function statAt(directory: DirectoryDescriptor, path = ""): FileFacts {
   };
 }
 
-/** Reads at most `limit` bytes from the descriptor's position. The result is shorter only at the end of the file. */
-export function readUpTo(file: Descriptor, limit: number): Uint8Array {
-  const buffer = new Uint8Array(limit);
+/** Fills `buffer` from the descriptor's position. @returns how much; less than its length only at the end of the file */
+export function readInto(file: Descriptor, buffer: Uint8Array): number {
   let length = 0;
-  while (length < limit) {
+  while (length < buffer.byteLength) {
     const part = buffer.subarray(length);
     const got = check(rawSyscall("read", file.fd, part, part.byteLength), () => `read(${file.label}) at ${length}`);
     if (got === 0) break;
     length += got;
   }
-  return buffer.subarray(0, length);
+  return length;
+}
+
+/** Reads at most `limit` bytes from the descriptor's position. The result is shorter only at the end of the file. */
+export function readUpTo(file: Descriptor, limit: number): Uint8Array {
+  const buffer = new Uint8Array(limit);
+  return buffer.subarray(0, readInto(file, buffer));
+}
+
+/** Writes all of `bytes`, from the descriptor's position. */
+export function writeAll(file: Pick<Descriptor, "fd" | "label">, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const part = bytes.subarray(done);
+    done += check(rawSyscall("write", file.fd, part, part.byteLength), () => `write(${file.label})`);
+  }
+}
+
+/** Replaces the file at `path` in one step, so that no reader sees half of it. A fixed place of the running system only. */
+export function replaceFile(path: string, bytes: Uint8Array, mode: number): void {
+  const temporary = `${path}.new`;
+  {
+    using file = openAt(HERE, temporary, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, 0, mode);
+    writeAll(file, bytes);
+  }
+  check(rawSyscall("renameat2", AT_FDCWD, cString(temporary), AT_FDCWD, cString(path), 0), () => `rename(${JSON.stringify(temporary)})`);
+}
+
+/** readlinkat(2): the text of a symbolic link. */
+export function readLink(path: string): string {
+  const buffer = new Uint8Array(4096);
+  const length = check(rawSyscall("readlinkat", AT_FDCWD, cString(path), buffer, buffer.byteLength), () => `readlink(${JSON.stringify(path)})`);
+  return new TextDecoder().decode(buffer.subarray(0, length));
+}
+
+/** Whether the descriptor is a terminal (TCGETS). */
+export function isTerminal(fd: number): boolean {
+  const TCGETS = 0x5401;
+  return rawSyscall("ioctl", fd, TCGETS, new Uint8Array(64)) >= 0;
 }
 
 /** mkdirat(2). @returns false when it was there already */

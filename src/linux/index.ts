@@ -4,8 +4,8 @@ export { sendDatagram } from "./datagram.ts";
 export { Descriptor } from "./descriptor.ts";
 export { ERRNO, errnoName, errnoText } from "./errno.ts";
 export {
-  type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, makeDirectory, makeSymlink, O, openAt, openPath,
-  readUpTo, removeDirectory, RESOLVE, setOwnerAndPermissions, setXattr, statAt,
+  type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
+  readInto, readLink, readUpTo, removeDirectory, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";
 export {

@@ -12,8 +12,7 @@ export interface OverlayFeatures {
 /** A name that overlayfs will never have. */
 const NO_SUCH_OPTION = "sealroot-probe";
 
-function accepts(key: string, value: string): boolean {
-  using context = new FilesystemContext("overlay");
+function accepts(context: FilesystemContext, key: string, value: string): boolean {
   try {
     context.setString(key, value);
     return true;
@@ -25,6 +24,7 @@ function accepts(key: string, value: string): boolean {
 
 /** @throws SyscallError ENODEV when there is no overlayfs */
 export function overlayFeatures(): OverlayFeatures {
-  const checksOptions = !accepts(NO_SUCH_OPTION, "1");
-  return { checksOptions, verity: checksOptions && accepts("verity", "require") };
+  using context = new FilesystemContext("overlay");
+  const checksOptions = !accepts(context, NO_SUCH_OPTION, "1");
+  return { checksOptions, verity: checksOptions && accepts(context, "verity", "require") };
 }

@@ -1,6 +1,8 @@
-/** Command arguments: one specification drives parsing and `--help`. Parsing itself is node:util's. */
+/**
+ * Command arguments: one specification drives parsing and `--help`. GNU's long options, `--name value` or `--name=value`; `--` ends
+ * them. Not node:util's parseArgs, whose loading costs every boot a millisecond.
+ */
 
-import { parseArgs } from "node:util";
 import { SealrootError } from "../errors/index.ts";
 
 export interface OptionSpec {
@@ -38,33 +40,37 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
   const refuse = (problem: string): never => {
     throw new SealrootError("SR-E100", { summary: problem, next: `see: sealroot ${help.name} --help` });
   };
-  const options: Record<string, { type: "boolean" | "string" }> = {};
-  for (const [name, spec] of Object.entries(help.options)) options[name] = { type: spec.kind === "flag" ? "boolean" : "string" };
-  let parsed;
-  try {
-    parsed = parseArgs({ args: [...argv], options, strict: true, allowPositionals: true, tokens: true });
-  } catch (error) {
-    return refuse(error instanceof Error ? (error.message.split("\n")[0] ?? "").replace(/\. To specify.*$/, "") : String(error));
-  }
-  const seen = new Set<string>();
-  for (const token of parsed.tokens) {
-    if (token.kind !== "option") continue;
-    if (seen.has(token.name)) refuse(`option --${token.name} is given twice`);
-    seen.add(token.name);
+  const flags = new Set<string>();
+  const values = new Map<string, string>();
+  const operands: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const argument = argv[i] ?? "";
+    if (argument === "--") {
+      operands.push(...argv.slice(i + 1));
+      break;
+    }
+    if (!argument.startsWith("-") || argument === "-") {
+      operands.push(argument);
+      continue;
+    }
+    const equals = argument.indexOf("=");
+    const name = argument.slice(2, equals < 0 ? undefined : equals);
+    const spec = argument.startsWith("--") && Object.hasOwn(help.options, name) ? help.options[name] : undefined;
+    if (spec === undefined) return refuse(`there is no option "${equals < 0 ? argument : argument.slice(0, equals)}"`);
+    if (flags.has(name) || values.has(name)) refuse(`option --${name} is given twice`);
+    if (spec.kind === "flag") {
+      if (equals >= 0) refuse(`option --${name} takes no value`);
+      flags.add(name);
+      continue;
+    }
+    const value = equals < 0 ? argv[++i] : argument.slice(equals + 1);
+    if (value === undefined) return refuse(`option --${name} lacks its ${spec.value ?? "value"}`);
+    values.set(name, value);
   }
   const [least, most] = help.operandCount ?? [0, 0];
-  const operands = parsed.positionals;
   if (operands.length < least) refuse(`${help.operands ?? "an operand"} is missing`);
   if (operands.length > most) refuse(`unexpected operand "${operands[most] ?? ""}"`);
-  const values: Record<string, unknown> = parsed.values;
-  return {
-    operands,
-    flag: (name) => values[name] === true,
-    value: (name) => {
-      const value = values[name];
-      return typeof value === "string" ? value : undefined;
-    },
-  };
+  return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name) };
 }
 
 /** The text of `sealroot NAME --help`. */

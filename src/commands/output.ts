@@ -1,0 +1,25 @@
+/**
+ * Standard output and error, written by system call: the runtime's own streams take several milliseconds to load, which the boot
+ * would pay for one line.
+ */
+
+import { ERRNO, isErrno, isTerminal, writeAll } from "../linux/index.ts";
+import { type Style, styleFor } from "../terminal/index.ts";
+
+const encoder = new TextEncoder();
+
+/** A closed descriptor, a full disk or a reader that went away must not change what the program does. */
+function write(fd: number, label: string, text: string): void {
+  try {
+    writeAll({ fd, label }, encoder.encode(text));
+  } catch (error) {
+    if (!isErrno(error, ERRNO.EPIPE, ERRNO.EBADF, ERRNO.EIO, ERRNO.ENOSPC, ERRNO.EAGAIN)) throw error;
+  }
+}
+
+export const print = (text: string): void => write(1, "standard output", text);
+export const printError = (text: string): void => write(2, "standard error", text);
+export const printJson = (value: unknown): void => print(`${JSON.stringify(value, null, 2)}\n`);
+
+export const outputStyle = (): Style => styleFor(isTerminal(1));
+export const errorStyle = (): Style => styleFor(isTerminal(2));
