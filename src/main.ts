@@ -2,7 +2,8 @@
 
 import manifest from "../package.json" with { type: "json" };
 import { errorStyle, print, printError } from "./commands/output.ts";
-import { COMMANDS, PEER_NAMES, programName } from "./commands/table.ts";
+import { peerProgram } from "./commands/program-name.ts";
+import { COMMANDS } from "./commands/table.ts";
 import { SealrootError } from "./errors/index.ts";
 import { asSealrootError, renderError, renderHelp } from "./terminal/index.ts";
 
@@ -28,8 +29,8 @@ function overview(): string {
 const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root" };
 
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
-  const peer = PEER_NAMES[programName(calledAs)];
-  const [name, ...rest] = peer === undefined ? argv : [peer, ...argv];
+  const peer = peerProgram(calledAs);
+  const [name, ...rest] = peer === undefined ? argv : [peer.command, ...argv];
   if (name === "--version" || (peer !== undefined && rest.includes("--version"))) {
     print(`sealroot ${manifest.version}\n`);
     return 0;

@@ -3,7 +3,7 @@
 import { type BootOptions, DEFAULT_CONFIG, DEFAULT_SYSROOT } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { OptionSpec, ParsedArguments } from "../terminal/index.ts";
-import { programName } from "./table.ts";
+import { peerProgram } from "./program-name.ts";
 
 export const BOOT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   sysroot: { kind: "value", value: "DIR", help: `where the physical root is mounted (default ${DEFAULT_SYSROOT})` },
@@ -14,12 +14,9 @@ export const BOOT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   layout: { kind: "value", value: "NAME", help: "composefs (default) or bootc: where and how /etc, /var and /sysroot are mounted" },
 };
 
-/** What bootc's unit calls: /usr/lib/bootc/initramfs-setup */
-const BOOTC_NAME = "initramfs-setup";
-
 /** @param calledAs the name the executable was called by */
 export function bootOptions(parsed: ParsedArguments, calledAs = "sealroot"): BootOptions {
-  const layout = parsed.value("layout") ?? (programName(calledAs) === BOOTC_NAME ? "bootc" : "composefs");
+  const layout = parsed.value("layout") ?? peerProgram(calledAs)?.layout ?? "composefs";
   if (layout !== "composefs" && layout !== "bootc") {
     throw new SealrootError("SR-E100", { summary: `there is no layout "${layout}"`, next: "use --layout composefs or --layout bootc" });
   }

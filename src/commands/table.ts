@@ -1,6 +1,10 @@
-/** The commands: one row each. Their code is loaded only when called, so that the boot pays for nothing else. */
+/**
+ * The commands: one row each. Their code is loaded only when called, so that the boot pays for nothing else; the boot's own command
+ * is part of the entry, since a chunk of its own costs half a millisecond to find and load.
+ */
 
 import type { CommandHelp } from "../terminal/index.ts";
+import * as setupRoot from "./setup-root.ts";
 
 export interface CommandModule {
   readonly help: CommandHelp;
@@ -11,20 +15,11 @@ export interface CommandModule {
 export interface CommandRow {
   readonly name: string;
   readonly summary: string;
-  load(): Promise<CommandModule>;
+  load(): CommandModule | Promise<CommandModule>;
 }
 
-export const programName = (calledAs: string): string => calledAs.slice(calledAs.lastIndexOf("/") + 1);
-
-/** Names of programs whose place sealroot takes when it is called by them. */
-export const PEER_NAMES: Readonly<Record<string, string>> = {
-  "composefs-setup-root": "setup-root",
-  // bootc's /usr/lib/bootc/initramfs-setup
-  "initramfs-setup": "setup-root",
-};
-
 export const COMMANDS: readonly CommandRow[] = [
-  { name: "setup-root", summary: "mount the image that the kernel command line names as the root", load: () => import("./setup-root.ts") },
+  { name: "setup-root", summary: "mount the image that the kernel command line names as the root", load: () => setupRoot },
   { name: "plan", summary: "print what setup-root would do, without mounting", load: () => import("./plan.ts") },
   { name: "status", summary: "what is booted and how it was verified", load: () => import("./status.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },

@@ -1,0 +1,20 @@
+/** The names by which sealroot takes the place of other programs. */
+
+import type { Layout } from "../config/index.ts";
+
+export interface PeerProgram {
+  readonly command: string;
+  readonly layout: Layout;
+}
+
+const PEERS: Readonly<Record<string, PeerProgram>> = {
+  "composefs-setup-root": { command: "setup-root", layout: "composefs" },
+  // what bootc's unit calls: /usr/lib/bootc/initramfs-setup
+  "initramfs-setup": { command: "setup-root", layout: "bootc" },
+};
+
+/** @param calledAs argv[0], with or without directories */
+export function peerProgram(calledAs: string): PeerProgram | undefined {
+  const name = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  return Object.hasOwn(PEERS, name) ? PEERS[name] : undefined;
+}
