@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { ALLOWED_ENVIRONMENT } from "./src/build/environment.ts";
 import { judge } from "./src/build/expectations.ts";
 import { installEntryCode } from "./src/build/harden.ts";
+import { removeLanguages } from "./src/build/icu-data.ts";
 import { runtimeFile } from "./src/build/runtime-files.ts";
 import { EXEC_ARGUMENTS, isTargetName, RUNTIME_VERSION, TARGETS, type Target } from "./src/build/targets.ts";
 import { CATALOGUE } from "./src/errors/index.ts";
@@ -60,6 +61,7 @@ function build(target: Target, outdir: string): void {
   try {
     const bytes = compile(target, runtimeFile(target.runtime, join(ROOT, ".cache")), directory);
     const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProc: withoutProc() });
+    removeLanguages(bytes);
     const complaints = judge(bytes, { expectation: target.expectation, entryCode: entry.code, forbidden: [ROOT, directory] });
     if (complaints.length > 0) throw new Error(`the file is not what it must be:\n${complaints.map((text) => `  ${text}`).join("\n")}`);
     const temporary = join(directory, target.file);
