@@ -3,7 +3,7 @@
  * held open until the decision is disposed of, so that what was checked is what is used.
  */
 
-import { lastValue } from "../cmdline-parser/index.ts";
+import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { Descriptor, ERRNO, isErrno, measureVerity, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
@@ -57,13 +57,16 @@ function realPath(file: Descriptor): string {
   }
 }
 
-function refuse(verdict: Refused, argument: { text: string }, image: Descriptor): SealrootError {
+function refuse(verdict: Refused, argument: ImageArgument, image: Descriptor, computeDigest: BootOptions["computeDigest"]): SealrootError {
+  const unmeasured = verdict.code === "SR-E211" || verdict.code === "SR-E212";
+  const computed = unmeasured ? computeDigest?.(image, argument.algorithm) : undefined;
   return new SealrootError(verdict.code, {
     details: [
       ["step", `authenticate ${argument.text}`],
       ...(verdict.expected === undefined ? [] : [["expected", verdict.expected] as const]),
       ...(verdict.found === undefined ? [] : [["found", verdict.found] as const]),
       ["image", realPath(image)],
+      ...(computed === undefined ? [] : [["computed", `${argument.algorithm}:${computed}  (by reading it: ${computed === argument.digest ? "the digest that the argument names" : "NOT the digest that the argument names"})`] as const]),
       ...verdict.reasons.map((reason) => ["policy", reason] as const),
     ],
   });
@@ -82,7 +85,7 @@ export function decide(options: BootOptions): Decision {
   const directories = [{ name: "etc" as const, ...mounts.etc }, { name: "var" as const, ...mounts.var }];
   const needsState = directories.some(({ mount }) => mount === "bind" || mount === "overlay");
 
-  const found = options.rootFs === undefined ? authenticate(inputs, held, sysroot, passedOver) : undefined;
+  const found = options.rootFs === undefined ? authenticate(options, inputs, held, sysroot, passedOver) : undefined;
   const testRoot = judgeTestRoot(policy.trust);
   if (found === undefined && !testRoot.allowed) throw new SealrootError(testRoot.code, { details: testRoot.reasons.map((reason) => ["policy", reason]) });
   const argument = found?.argument ?? candidates[0];
@@ -123,13 +126,13 @@ export function decide(options: BootOptions): Decision {
   };
 }
 
-function authenticate(inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
+function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
   const repository = held.use(Repository.open(sysroot));
   const { argument, image } = locateImage(repository, inputs.candidates, passedOver);
   held.use(image);
   const measurement = measureVerity(image);
   const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
-  if (!judged.allowed) throw refuse(judged, argument, image);
+  if (!judged.allowed) throw refuse(judged, argument, image, options.computeDigest);
   const features = askOverlay();
   const verdict = judgeEnforcement(judged, features.verity);
   if (!verdict.allowed) {

@@ -1,6 +1,6 @@
 /** The main flow: decide, perform, report. */
 
-import { asSealrootError, renderError } from "../terminal/index.ts";
+import { asSealrootError } from "../terminal/index.ts";
 import { judgeAbsence } from "../trust/index.ts";
 import { decide } from "./decide.ts";
 import type { BootOptions } from "./options.ts";
@@ -43,7 +43,7 @@ export function setupRoot(options: BootOptions): SetupRootResult {
     const error = asSealrootError(thrown);
     if (isBoot) {
       writeReport(failureRecord(options, error));
-      journalFailure(renderError(error, "cannot mount the root"), error);
+      journalFailure(error);
     }
     throw error;
   }

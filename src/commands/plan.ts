@@ -2,6 +2,8 @@
 
 import { decide, type Decision, planRows, summarise } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
+import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
+import { type Descriptor, readInto } from "../linux/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
@@ -16,6 +18,17 @@ export const help: CommandHelp = {
     ["sealroot plan --sysroot /mnt --config setup-root-conf.toml --cmdline composefs.digest=v1-sha256-12:3d0e… --json", "judge a disk from elsewhere"],
   ],
 };
+
+/** In pieces, so that an image of any size takes no memory. */
+function* pieces(image: Descriptor): Generator<Uint8Array> {
+  const buffer = new Uint8Array(1 << 20);
+  for (let got = buffer.byteLength; got === buffer.byteLength; ) {
+    got = readInto(image, buffer);
+    yield buffer.subarray(0, got);
+  }
+}
+
+const computeDigest = (image: Descriptor, algorithm: VerityAlgorithm): string => fsverityDigest(pieces(image), algorithm).toHex();
 
 function text(decision: Decision): string {
   const { plan, inputs, passedOver, reasons } = decision;
@@ -41,7 +54,7 @@ function text(decision: Decision): string {
 
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
-  const options = bootOptions(parsed);
+  const options = { ...bootOptions(parsed), computeDigest };
   try {
     using decision = decide(options);
     const { plan, inputs, passedOver, reasons, measurement } = decision;
