@@ -106,8 +106,16 @@ export function readInto(file: Descriptor, buffer: Uint8Array): number {
 
 /** Reads at most `limit` bytes from the descriptor's position. The result is shorter only at the end of the file. */
 export function readUpTo(file: Descriptor, limit: number): Uint8Array {
-  const buffer = new Uint8Array(limit);
-  return buffer.subarray(0, readInto(file, buffer));
+  // most files here are small, and the runtime pays for every page of a large buffer
+  let buffer = new Uint8Array(Math.min(limit, 4096));
+  let length = readInto(file, buffer);
+  while (length === buffer.byteLength && length < limit) {
+    const larger = new Uint8Array(Math.min(limit, length * 4));
+    larger.set(buffer);
+    length += readInto(file, larger.subarray(length));
+    buffer = larger;
+  }
+  return buffer.subarray(0, length);
 }
 
 /** Writes all of `bytes`, from the descriptor's position. */
