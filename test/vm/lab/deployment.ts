@@ -43,6 +43,7 @@ facts() {
     if (: > "$at/.write-test") 2>/dev/null; then rm -f "$at/.write-test"; echo "write $at yes"; else echo "write $at no"; fi
   done
   if grep -q lab.blame /proc/cmdline; then systemd-analyze --no-pager; systemd-analyze --no-pager blame | head -40; systemd-analyze --no-pager critical-chain; fi
+  sed "s/^/mountinfo /" /proc/self/mountinfo
   echo "volatile-root $(readlink /run/systemd/volatile-root || echo none)"
   echo "state $(timeout 20 systemctl is-system-running --wait)"
   systemctl --failed --no-legend --plain | sed 's/^/failed /'
