@@ -34,7 +34,6 @@ interface Sample {
   readonly wall: number;
   readonly withUmount: number;
   readonly cpu: number;
-  readonly memory: number;
 }
 
 interface Contestant {
@@ -65,8 +64,15 @@ function measure({ command, mountPoint, prepare }: Contestant): Sample {
     wall,
     withUmount: wall + performance.now() - beforeUmount,
     cpu: Number(child.resourceUsage.cpuTime.total) / 1000,
-    memory: child.resourceUsage.maxRSS / 1024 / 1024,
   };
+}
+
+/** Peak memory in MiB, by GNU time: a child of this process would be counted with this process's own memory. */
+function peakMemory({ command, mountPoint, prepare }: Contestant): number {
+  prepare?.();
+  const child = Bun.spawnSync(["time", "--format=%M", ...command], { stdout: "ignore", stderr: "pipe" });
+  must(["umount", "-R", mountPoint]);
+  return Number(child.stderr.toString().trim().split("\n").at(-1)) / 1024;
 }
 
 async function contestants(work: string): Promise<Contestant[]> {
@@ -107,6 +113,7 @@ async function contestants(work: string): Promise<Contestant[]> {
   return list;
 }
 
+if (Bun.which("time") === null) must(["apt-get", "install", "-y", "-q", "time"]);
 const work = mkdtempSync(join(tmpdir(), "sealroot-bench-"));
 try {
   if (!existsSync(join(top, "dist/sealroot"))) throw new Error("there is no dist/sealroot: npm run build");
@@ -114,19 +121,22 @@ try {
   for (const contestant of list) measure(contestant);
   for (let run = 0; run < Number(values.runs); run++) for (const contestant of list) contestant.samples.push(measure(contestant));
   const base = list.find(({ name }) => name === "mount.composefs");
-  const rows = list.map(({ name, samples }) => {
+  const rows = list.map((contestant) => {
+    const { name, samples } = contestant;
     const figure = (key: keyof Sample) => ({ median: median(samples.map((sample) => sample[key])), ratio: median(samples.map((sample, i) => sample[key] / (base?.samples[i]?.[key] ?? NaN))) });
-    return { name, wall: figure("wall"), withUmount: figure("withUmount"), cpu: figure("cpu"), memory: figure("memory") };
+    return { name, wall: figure("wall"), withUmount: figure("withUmount"), cpu: figure("cpu"), memory: peakMemory(contestant) };
   });
   if (values.json) console.log(JSON.stringify({ runs: Number(values.runs), rows }, null, 2));
   else {
     console.log(`medians of ${values.runs} runs in turn; in brackets the median ratio to mount.composefs, run by run\n`);
-    console.log(`${"".padEnd(28)}${["wall ms", "with umount ms", "cpu ms", "memory MiB"].map((title) => title.padStart(18)).join("")}`);
+    console.log(`${"".padEnd(28)}${["wall ms", "with umount ms", "cpu ms"].map((title) => title.padStart(18)).join("")}${"memory MiB".padStart(14)}`);
     for (const row of rows) {
-      const cells = [row.wall, row.withUmount, row.cpu, row.memory].map(({ median: value, ratio }) => `${value.toFixed(1)} (${ratio.toFixed(2)})`.padStart(18));
-      console.log(`${row.name.padEnd(28)}${cells.join("")}`);
+      const cells = [row.wall, row.withUmount, row.cpu].map(({ median: value, ratio }) => `${value.toFixed(1)} (${ratio.toFixed(2)})`.padStart(18));
+      console.log(`${row.name.padEnd(28)}${cells.join("")}${row.memory.toFixed(1).padStart(14)}`);
     }
   }
 } finally {
+  // the peer leaves the old sysroot mounted under the new one
+  while (Bun.spawnSync(["umount", "-R", join(work, "sysroot")]).exitCode === 0);
   rmSync(work, { recursive: true, force: true });
 }
