@@ -92,18 +92,20 @@ export function decide(options: BootOptions): Decision {
   if (argument === undefined) throw refuseAbsence(inputs);
   const state = needsState ? held.use(locateState(sysroot, argument.digest, candidates)) : undefined;
 
-  const transient = policy.root.transient;
+  const { transient } = policy.root;
+  const imageSource = `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`;
   const partial: Omit<Plan, "mounts"> = {
     layout: options.layout,
     sysroot: options.sysroot,
     target: options.target ?? options.sysroot,
     replacesSysroot: options.target === undefined,
+    rootFs: options.rootFs,
     argument: found?.argument,
     level: found?.verdict.level ?? "none",
     enforce: found?.verdict.enforce ?? false,
     root: {
-      source: found === undefined ? (options.rootFs ?? "") : `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`,
-      transient: transient && found !== undefined,
+      source: found !== undefined ? imageSource : transient ? "transient" : (options.rootFs ?? ""),
+      transient,
       readOnly: !transient || policy.root.readOnly,
       limits: policy.root.limits,
     },
