@@ -6,10 +6,11 @@
 import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { Descriptor, ERRNO, isErrno, measureVerity, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
+import { Descriptor, ERRNO, isErrno, measureVerity, readInto, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
 import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
 import { Repository } from "../repository/index.ts";
 import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Refused } from "../trust/index.ts";
+import { during } from "./blame.ts";
 import { locateImage, locateState, openSysroot, type PassedOver } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
 import { listMounts, type Plan } from "./plan.ts";
@@ -35,7 +36,8 @@ function refuseAbsence(inputs: Inputs): SealrootError {
     return new SealrootError("SR-E103", { details: inputs.skipped.map(({ text, explanation }): [string, string] => ["argument", `${text}  (${explanation})`]) });
   }
   const absence = judgeAbsence(inputs.policy.trust);
-  return new SealrootError("SR-E102", { details: absence.reasons.map((reason): [string, string] => ["policy", reason]) });
+  // a policy that lets such a boot pass is not why this one failed
+  return new SealrootError("SR-E102", { details: absence.allowed ? [] : absence.reasons.map((reason): [string, string] => ["policy", reason]) });
 }
 
 function askOverlay(): OverlayFeatures {
@@ -128,11 +130,20 @@ export function decide(options: BootOptions): Decision {
   };
 }
 
+/** The superblock's magic number (fs/erofs/erofs_fs.h), so that plan can tell as well, and so that a stray file has a name of its own. */
+function requireErofs(image: Descriptor): void {
+  const [offset, magic] = [1024, 0xe0f5e1e2];
+  const head = new Uint8Array(offset + 4);
+  const length = readInto(image, head);
+  if (length === head.byteLength && new DataView(head.buffer).getUint32(offset, true) === magic) return;
+  throw new SealrootError("SR-E213", { details: [["image", realPath(image)], ["found", length < head.byteLength ? `a file of ${length} bytes` : "a file without an EROFS superblock"]] });
+}
+
 function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
   const repository = held.use(Repository.open(sysroot));
   const { argument, image } = locateImage(repository, inputs.candidates, passedOver);
   held.use(image);
-  const measurement = measureVerity(image);
+  const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
   if (!judged.allowed) throw refuse(judged, argument, image, options.computeDigest);
   const features = askOverlay();
@@ -140,6 +151,7 @@ function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStac
   if (!verdict.allowed) {
     throw new SealrootError(verdict.code, { details: [["found", features.checksOptions ? "overlayfs without verity=" : "overlayfs of Linux 6.4 or older"]] });
   }
+  during({ name: `read ${image.label}`, code: "SR-E214" }, () => requireErofs(image));
   const objects = held.use(repository.openObjects());
   return { argument, image, objects, measurement, verdict, repository: repository.directory.label };
 }

@@ -39,7 +39,7 @@ const catalogue = {
   "SR-E210": entry(30, "the image does not match its digest", "the image file was replaced or belongs to another version", "boot the previous entry, then reinstall this image"),
   "SR-E211": entry(31, "the image has no fs-verity", "the image file was copied without fs-verity, so the kernel cannot vouch for it", "boot the previous entry, then: fsverity enable on the object, if its digest is right"),
   "SR-E212": entry(32, "fs-verity is not available for the image", "the filesystem or the kernel is built without fs-verity, or the filesystem feature is off", "ext4: tune2fs -O verity; other filesystems: ext4, btrfs and f2fs have it"),
-  "SR-E213": entry(33, "the image is not an EROFS image", "the file carries the right digest but its content is not a composefs image", "rebuild the image"),
+  "SR-E213": entry(33, "the image is not an EROFS image", "the file has no EROFS superblock: it is something else, or cut short; if its digest was verified, it was built wrong", "boot the previous entry, then reinstall this image"),
   "SR-E214": entry(34, "the image cannot be read", "reading the image failed; with fs-verity this means that bytes on the disk were changed", "treat the disk as damaged; boot the previous entry"),
 
   // 3xx: mounting

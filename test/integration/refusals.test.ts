@@ -100,7 +100,7 @@ describe("the image's name", () => {
       writeFileSync(images, "");
     },
   });
-  refuses("one that is present and wrong is not passed over for the next", "SR-E303", {
+  refuses("one that is present and wrong is not passed over for the next", "SR-E213", {
     damage: instead((path) => {
       rmSync(path, { force: true });
       writeFileSync(path, "no image\n".repeat(1000));
@@ -111,13 +111,29 @@ describe("the image's name", () => {
 });
 
 describe("the image's content, unverified", () => {
-  refuses("empty", "SR-E303", { damage: instead((path) => writeFileSync(path, "")) });
-  refuses("text", "SR-E303", { damage: instead((path) => writeFileSync(path, "no image\n".repeat(1000))), says: ["erofs"] });
-  refuses("text, by a loop device", "SR-E303", { kind: "tmpfs", damage: instead((path) => writeFileSync(path, "no image\n".repeat(1000))) });
-  refuses("a page of zeros", "SR-E303", { damage: instead((path) => writeFileSync(path, new Uint8Array(65536))) });
-  refuses("cut short after its superblock", "SR-E303", { damage: ({ object }) => truncateSync(object, 4096) });
-  refuses("cut short in the superblock", "SR-E303", { damage: ({ object }) => truncateSync(object, 1024) });
-  refuses("another file system", "SR-E303", {
+  refuses("empty", "SR-E213", { damage: instead((path) => writeFileSync(path, "")) });
+  refuses("text", "SR-E213", { damage: instead((path) => writeFileSync(path, "no image\n".repeat(1000))), says: ["without an EROFS superblock", "/sysroot/composefs/images/"] });
+  refuses("text, by a loop device", "SR-E213", { kind: "tmpfs", damage: instead((path) => writeFileSync(path, "no image\n".repeat(1000))) });
+  refuses("a page of zeros", "SR-E213", { damage: instead((path) => writeFileSync(path, new Uint8Array(65536))) });
+  refuses("cut short after its superblock", "SR-E214", { damage: ({ object }) => truncateSync(object, 4096) });
+  refuses("cut short in the superblock", "SR-E213", { damage: ({ object }) => truncateSync(object, 1024) });
+  refuses("a damaged superblock", "SR-E303", {
+    damage: ({ object }) => {
+      const bytes = readFileSync(object);
+      bytes.fill(0xff, 1028, 1100);
+      writeFileSync(object, bytes);
+    },
+    says: ["erofs"],
+  });
+  refuses("a damaged superblock, by a loop device", "SR-E303", {
+    kind: "tmpfs",
+    damage: ({ object }) => {
+      const bytes = readFileSync(object);
+      bytes.fill(0xff, 1028, 1100);
+      writeFileSync(object, bytes);
+    },
+  });
+  refuses("another file system", "SR-E213", {
     damage: instead((path, { initramfs }) => {
       truncateSync((writeFileSync(path, ""), path), 4 << 20);
       initramfs.shell(`mkfs.ext4 -q -F ${inside(path, initramfs)}`);
