@@ -19,7 +19,7 @@ export interface DracutOptions {
  * seconds of every emulated boot and have no part in what is tested.
  */
 const MODULES = ["systemd-initrd", "systemd", "base", "fs-lib", "rootfs-block", "udev-rules"];
-const DRIVERS = ["virtio_blk", "virtio_pci", "virtio_mmio"];
+const DRIVERS = ["virtio_blk", "virtio_pci", "virtio_mmio", "sha256_ssse3"];
 const FILE_SYSTEMS = ["ext4", "btrfs"];
 
 /** Writes `directory`/`name`, uncompressed: emulated decompression is slow. */

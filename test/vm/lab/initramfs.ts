@@ -1,17 +1,13 @@
 /** Initramfs images with sealroot in them, made by dracut from the project's own dracut module, units and executable. */
 
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { cached, cacheTop, fileHash, projectTop } from "./cache.ts";
-import { type ArchiveFile, cpioArchive } from "./cpio.ts";
+import { cached, fileHash, projectTop } from "./cache.ts";
 import { dracut } from "./dracut.ts";
 import { hostPackages } from "./host.ts";
 import { type Kernel, kernel, type KernelSeries } from "./kernel.ts";
 import { step } from "./progress.ts";
 import { debianTree } from "./tree.ts";
-
-/** Where the policy is read from in the initramfs. */
-export const CONFIG_PATH = "usr/lib/composefs/setup-root-conf.toml";
 
 /** What a package of sealroot would install: project path to path in the system. */
 const PACKAGE: Readonly<Record<string, string>> = {
@@ -52,25 +48,23 @@ export interface BootFiles {
   readonly initramfs: string;
 }
 
-/** Kernel and initramfs of a series, without any policy in it. */
+/** Kernel and initramfs of a series, sealroot in it, without any policy. */
 export async function bootFiles(series: KernelSeries): Promise<BootFiles> {
+  return dracutInitramfs(series, "initramfs", ["sealroot"], [await sealrootPackage()]);
+}
+
+async function dracutInitramfs(series: KernelSeries, kind: string, modules: readonly string[], layers: readonly string[], extra: readonly string[] = []): Promise<BootFiles> {
   await hostPackages();
-  const [wanted, layer, debian] = await Promise.all([kernel(series), sealrootPackage(), debianTree()]);
-  const recipe = [wanted.modules, debian, layer, await fileHash(join(import.meta.dir, "dracut.ts"))];
-  const directory = await cached(`initramfs-${series}`, recipe, (draft) =>
-    step(`initramfs for ${series} (dracut)`, async () => void (await dracut({ kernel: wanted, modules: ["sealroot"], layers: [layer] }, draft, "initramfs"))),
+  const [wanted, debian] = await Promise.all([kernel(series), debianTree()]);
+  const recipe = [wanted.modules, debian, ...layers, ...extra, await fileHash(join(import.meta.dir, "dracut.ts"))];
+  const directory = await cached(`${kind}-${series}`, recipe, (draft) =>
+    step(`${kind} for ${series} (dracut)`, async () => void (await dracut({ kernel: wanted, modules, layers, extra }, draft, "initramfs"))),
   );
   return { kernel: wanted, initramfs: join(directory, "initramfs") };
 }
 
-/** A small archive to be appended to an initramfs, with files that one case needs. */
-export function extraArchive(files: Readonly<Record<string, ArchiveFile>>): string {
-  const archive = cpioArchive(files);
-  const path = join(cacheTop, "cases", `${new Bun.CryptoHasher("sha256").update(archive).digest("hex").slice(0, 16)}.cpio`);
-  mkdirSync(dirname(path), { recursive: true });
-  if (!existsSync(path)) writeFileSync(path, archive);
-  return path;
+/** The same without sealroot, but with what the bare Bun needs: for machines that only prepare something. */
+export async function plainInitramfs(series: KernelSeries): Promise<BootFiles> {
+  const libraries = ["c.so.6", "m.so.6", "dl.so.2", "pthread.so.0"].map((name) => `/usr/lib/x86_64-linux-gnu/lib${name}`);
+  return dracutInitramfs(series, "plain-initramfs", [], [], ["--install", libraries.join(" ")]);
 }
-
-/** An appended archive with a policy. */
-export const withConfig = (toml: string): string => extraArchive({ [CONFIG_PATH]: { content: toml } });
