@@ -75,8 +75,7 @@ function refuse(verdict: Refused, argument: ImageArgument, image: Descriptor, co
 }
 
 /** @throws SealrootError for everything that keeps this machine from booting the image */
-export function decide(options: BootOptions): Decision {
-  const inputs = readInputs(options);
+export function decide(options: BootOptions, inputs: Inputs = readInputs(options)): Decision {
   const { policy, candidates } = inputs;
   if (candidates.length === 0) throw refuseAbsence(inputs);
   using held = new DisposableStack();
@@ -141,7 +140,7 @@ function requireErofs(image: Descriptor): void {
 
 function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
   const repository = held.use(Repository.open(sysroot));
-  const { argument, image } = locateImage(repository, inputs.candidates, passedOver);
+  const { argument, image } = locateImage(repository, inputs, passedOver);
   held.use(image);
   const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });

@@ -19,7 +19,7 @@ export function mountImage(image: Descriptor, scratch: Scratch): Climbed<Descrip
       {
         name: "loop device",
         climb: () => {
-          using loop = attachLoop(image, scratch.path);
+          using loop = attachLoop(image, () => scratch.path);
           return mountFrom(loop.path, image.label);
         },
       },
