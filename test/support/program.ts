@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { projectTop } from "../vm/lab/cache.ts";
+import type { Faults } from "./faults/rules.ts";
 import type { Finished, Initramfs, RunOptions } from "./initramfs.ts";
 
 const FAULTS = join(import.meta.dir, "faults/preload.ts");
@@ -41,3 +42,8 @@ export const setupRoot = (initramfs: Initramfs, cmdline: string, ...more: readon
 /** The usual argument on this machine, whose kernel has no fs-verity: unverified. */
 export const unverified = (digest: string): string => `composefs.digest=?v1-sha256-12:${digest}`;
 export const verified = (digest: string): string => `composefs.digest=v1-sha256-12:${digest}`;
+
+/** setup-root with system calls that fail. @param faults see faults/rules.ts */
+export function faultySetupRoot(initramfs: Initramfs, faults: Faults, cmdline: string, ...more: readonly string[]): Finished {
+  return initramfs.run([...faultyProgram(), "setup-root", "--cmdline", cmdline, ...more], { env: { FAULTS: JSON.stringify(faults) } });
+}
