@@ -92,6 +92,7 @@ function files(cases: readonly BenchCase[]): Record<string, ArchiveFile> {
   const all: Record<string, ArchiveFile> = {
     "lab/init": { content: script("bench-init.sh"), mode: 0o755 },
     "lab/run-case": { content: script("run-case.sh") },
+    "lab/functions": { content: script("functions.sh") },
     "lab/busybox": { content: readFileSync(Bun.which("busybox") ?? "/bin/busybox"), mode: 0o755 },
   };
   cases.forEach((one, index) => {

@@ -1,11 +1,11 @@
 /** The disks of the lab, ready to boot from, cached by what they were made from. */
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { btrfsDisk } from "./btrfs-disk.ts";
 import { cached, fileHash } from "./cache.ts";
-import { composefsRepository, deployableTree, stateDirectory } from "./deployment.ts";
+import { composefsRepository, deployableTree, objectPath, stateDirectory } from "./deployment.ts";
 import { ext4Disk } from "./ext4-disk.ts";
 import { hostPackages } from "./host.ts";
 import { step } from "./progress.ts";
@@ -19,8 +19,11 @@ export interface SystemDisk {
   readonly digest: string;
   /** The kernel argument that names it. */
   readonly argument: string;
+  readonly algorithm: DiskKind["algorithm"];
   /** The tree that was deployed, to look up objects of files. */
   readonly tree: string;
+  /** A copy of the image file. */
+  readonly image: string;
 }
 
 export interface DiskKind {
@@ -39,6 +42,7 @@ export async function debianDisk({ filesystem, algorithm, executable }: DiskKind
   const debian = await debianTree();
   const own = ["deployment.ts", `${filesystem}-disk.ts`, ...(algorithm === "sha512" ? ["sha512-image.ts"] : [])];
   const recipe = [
+    "2",
     debian,
     await composefsPackage(),
     executable === undefined ? "" : await fileHash(executable),
@@ -52,6 +56,7 @@ export async function debianDisk({ filesystem, algorithm, executable }: DiskKind
       await deployableTree(debian, tree, executable);
       const digest = algorithm === "sha256" ? await composefsRepository(tree, stage) : await sha512Repository(tree, stage, draft);
       await stateDirectory(stage, digest, tree);
+      copyFileSync(join(stage, "composefs", objectPath(digest)), join(draft, "image"), constants.COPYFILE_FICLONE);
       if (filesystem === "ext4") await ext4Disk(stage, target, { algorithm, label: LABEL });
       else await btrfsDisk(stage, target, LABEL);
       rmSync(stage, { recursive: true });
@@ -59,5 +64,6 @@ export async function debianDisk({ filesystem, algorithm, executable }: DiskKind
     }),
   );
   const digest = readFileSync(join(directory, "digest"), "utf8");
-  return { path: join(directory, "disk"), digest, argument: `composefs.digest=v1-${algorithm}-12:${digest}`, tree: join(directory, "tree") };
+  const argument = `composefs.digest=v1-${algorithm}-12:${digest}`;
+  return { path: join(directory, "disk"), digest, algorithm, argument, tree: join(directory, "tree"), image: join(directory, "image") };
 }
