@@ -3,8 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CATALOGUE } from "../errors/index.ts";
+import { CATALOGUE, type ErrorCode } from "../errors/index.ts";
 import { ALLOWED_ENVIRONMENT } from "./environment.ts";
+import type { LastWords } from "./entry-request.ts";
 import { judge } from "./expectations.ts";
 import { installEntryCode } from "./harden.ts";
 import { removeLanguages } from "./icu-data.ts";
@@ -37,10 +38,10 @@ export interface Compilation {
   readonly workspace: string;
 }
 
-/** What the entry code prints without /proc, one line: in the catalogue's words. */
-function withoutProc(): { message: string; exit: number } {
-  const { title, next, exit } = CATALOGUE["SR-E104"];
-  return { message: `sealroot: ${title}: ${next}  [SR-E104]\n`, exit };
+/** What the entry code prints before it gives up, one line: in the catalogue's words. */
+function lastWords(code: ErrorCode): LastWords {
+  const { title, next, exit } = CATALOGUE[code];
+  return { message: `sealroot: ${title}: ${next}  [${code}]\n`, exit };
 }
 
 /** The compiler's output, untouched. The file is called as the program, whatever the target: its name is part of it. */
@@ -55,7 +56,7 @@ export function compile({ target, runtime, root, entryPoints, workspace }: Compi
 
 /** Changes `bytes` in place. @throws Error with every complaint when the result is not what it must be */
 export function finish(bytes: Buffer, { target, root, workspace }: Compilation): void {
-  const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProc: withoutProc() });
+  const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProc: lastWords("SR-E104"), withoutProgram: lastWords("SR-E901") });
   removeLanguages(bytes);
   const complaints = judge(bytes, { expectation: target.expectation, entryCode: entry.code, forbidden: [root, workspace] });
   if (complaints.length > 0) throw new Error(`the file is not what it must be:\n${complaints.map((text) => `  ${text}`).join("\n")}`);

@@ -71,6 +71,7 @@ const catalogue = {
 
   // 9xx: ourselves
   "SR-E900": entry(99, "sealroot itself failed", "an unexpected error inside sealroot; please report it", "report this text; boot the previous entry"),
+  "SR-E901": entry(98, "the executable is damaged", "the program is missing from it: something rewrote or cut the file after it was built", "install the file as it was built"),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

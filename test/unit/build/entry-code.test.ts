@@ -2,22 +2,30 @@ import { expect, test } from "bun:test";
 import { EM_AARCH64, EM_X86_64 } from "../../../src/build/elf.ts";
 import { entryCode } from "../../../src/build/entry-code.ts";
 
-const request = { address: 0x400000, next: 0x400400, allowed: ["TERM", "NO_COLOR"], withoutProc: { message: "no /proc\n", exit: 13 } };
+const request = {
+  address: 0x400000,
+  next: 0x400400,
+  allowed: ["TERM", "NO_COLOR"],
+  program: { slot: 0x500000, address: 0x600000, length: 0x123456 },
+  withoutProgram: { message: "no program\n\n", exit: 98 },
+  withoutProc: { message: "no /proc\n", exit: 13 },
+};
 
 /** What GNU as 2.40 makes of the text in the comments of entry-code.ts, with this request's names and distances. */
 const X64 =
-  "488b0c24488d5ccc104989d4488b3b4883c3084885ff7429488d35ac0000004989f8803e007415ac84c074e0413a004d8d400174f2ac84c075fbebe3c60700eb" +
-  "cb31db89dfbe01000000b8480000000f0585c0792a488d3d80000000be02000000b8020000000f0585c07913488d3d73000000be00002000b8020000000f05ff" +
-  "c383fb0372bdbf9cffffff488d355600000031d2b80d0100000f0585c07924bf02000000488d354d000000ba09000000b8010000000f05bf0d000000b8e70000" +
-  "000f054c89e2e9350300005445524d3d004e4f5f434f4c4f523d00002f6465762f6e756c6c002f002f70726f632f73656c662f6d617073006e6f202f70726f63" +
-  "0a00";
+  "488b0c24488d5ccc104989d4488b3b4883c3084885ff7429488d35dc0000004989f8803e007415ac84c074e0413a004d8d400174f2ac84c075fbebe3c60700eb" +
+  "cb31db89dfbe01000000b8480000000f0585c0792a488d3db0000000be02000000b8020000000f0585c07913488d3da3000000be00002000b8020000000f05ff" +
+  "c383fb0372bdb800005000488b00483d000060007537488b00483d56341200752cbf9cffffff488d356b00000031d2b80d0100000f0585c07939488d35740000" +
+  "00ba09000000bb0d000000eb11488d3554000000ba0c000000bb62000000bf02000000b8010000000f0589dfb8e70000000f054c89e2e9050300005445524d3d" +
+  "004e4f5f434f4c4f523d00002f6465762f6e756c6c002f002f70726f632f73656c662f6d617073006e6f2070726f6772616d0a0a006e6f202f70726f630a00";
 
 const ARM64 =
-  "f30340f9f46f338b94420091f50300aa818640f8e10100b442060010e30301aa44004039240100344414403824ffff34651440389f00056b80ffff5444144038" +
-  "e4ffff35f6ffff173f000039f1ffff17140080d2e00314aa210080d2280380d2010000d48001f8b6600c809221040030420080d2080780d2010000d4c000f8b6" +
-  "600c8092a10300700204a0d2080780d2010000d4940600919f0e00f1c3fdff54600c8092c1020030020080d2080680d2010000d42001f8b6400080d281020030" +
-  "220180d2080880d2010000d4a00180d2c80b80d2010000d4e00315aac90000145445524d3d004e4f5f434f4c4f523d00002f6465762f6e756c6c002f002f7072" +
-  "6f632f73656c662f6d617073006e6f202f70726f630a00";
+  "f30340f9f46f338b94420091f50300aa818640f8e10100b462080010e30301aa44004039240100344414403824ffff34651440389f00056b80ffff5444144038" +
+  "e4ffff35f6ffff173f000039f1ffff17140080d2e00314aa210080d2280380d2010000d48001f8b6600c809241060030420080d2080780d2010000d4c000f8b6" +
+  "600c8092c10500700204a0d2080780d2010000d4940600919f0e00f1c3fdff54010080d2010aa0f2210040f9020080d2020ca0f23f0002eb01020054210040f9" +
+  "c28a86d24202a0f23f0002eb61010054600c809261030030020080d2080680d2010000d4c001f8b6a1030050220180d2b30180d204000014c1020030820180d2" +
+  "530c80d2400080d2080880d2010000d4e00313aac80b80d2010000d4e00315aab80000145445524d3d004e4f5f434f4c4f523d00002f6465762f6e756c6c002f" +
+  "002f70726f632f73656c662f6d617073006e6f2070726f6772616d0a0a006e6f202f70726f630a00";
 
 test("x86-64: the bytes that an assembler makes of the same text", () => {
   const code = entryCode({ machine: EM_X86_64, ...request });
@@ -32,7 +40,7 @@ test("arm64: the bytes that an assembler makes of the same text", () => {
 test("the names and texts stand behind the code, in the order in which it expects them", () => {
   for (const machine of [EM_X86_64, EM_AARCH64]) {
     const text = Buffer.from(entryCode({ machine, ...request })).toString("latin1");
-    expect(text.endsWith("TERM=\0NO_COLOR=\0\0/dev/null\0/\0/proc/self/maps\0no /proc\n\0")).toBe(true);
+    expect(text.endsWith("TERM=\0NO_COLOR=\0\0/dev/null\0/\0/proc/self/maps\0no program\n\n\0no /proc\n\0")).toBe(true);
   }
 });
 
@@ -44,4 +52,8 @@ test("refuses names that could allow more than themselves, and machines that it 
 test("refuses a distance that does not fit", () => {
   expect(() => entryCode({ machine: EM_AARCH64, ...request, next: request.address + 2 ** 28 })).toThrow("does not fit");
   expect(() => entryCode({ machine: EM_X86_64, ...request, next: request.address + 2 ** 32 })).toThrow("does not fit");
+});
+
+test("refuses addresses that its instructions cannot hold", () => {
+  for (const slot of [-1, 2 ** 31, 0.5]) expect(() => entryCode({ machine: EM_X86_64, ...request, program: { ...request.program, slot } })).toThrow("out of range");
 });

@@ -21,7 +21,7 @@ const wanted: Wanted = {
   entryCode: code,
   forbidden: ["/home/builder"],
 };
-const good: Parts = { needed: ["libc.so.6"], versions: ["GLIBC_2.2.5", "GLIBC_2.17"], code: Uint8Array.of(...code, 0, 0), bun: graph() };
+const good: Parts = { needed: ["libc.so.6"], versions: ["GLIBC_2.2.5", "GLIBC_2.17"], code: Uint8Array.of(...code, 0, 0), bun: graph(), covered: true };
 
 test("a file that is as it must be", () => {
   expect(judge(syntheticElf(good), wanted)).toEqual([]);
@@ -38,6 +38,7 @@ describe("each fault is named", () => {
     ["writable code", { codeFlags: 7 }, "writable and executable"],
     ["an executable stack", { stack: false }, "no GNU_STACK header"],
     ["no entry code", { code: new Uint8Array(8) }, "the entry code is not at the entry"],
+    ["an address that strip would lose", { covered: false }, "are in no section: strip would lose them"],
     ["weaker arguments", { bun: graph("--disallow-code-generation-from-strings") }, "built-in arguments: found --disallow-code-generation-from-strings,"],
     ["files of the working directory loaded", { bun: graph(EXEC_ARGUMENTS, GRAPH_FLAGS & ~1) }, "switches: found 0xbfe, expected 0xbff"],
     ["the builder's directory", { bun: graph(EXEC_ARGUMENTS, GRAPH_FLAGS, "x /home/builder/src") }, '"/home/builder" stands in the program'],

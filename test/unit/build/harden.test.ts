@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { offsetOf, readElf } from "../../../src/build/elf.ts";
 import { findRoom, installEntryCode } from "../../../src/build/harden.ts";
+import { coverProgram } from "../../../src/build/program-part.ts";
 import { CODE_ADDRESS, syntheticElf } from "./synthetic-elf.ts";
 
-const plan = { allowed: ["TERM"], withoutProc: { message: "no\n", exit: 13 } };
+const plan = { allowed: ["TERM"], withoutProgram: { message: "no\n", exit: 98 }, withoutProc: { message: "no\n", exit: 13 } };
 
 /** `count` stubs of 14 bytes, 16 apart, from `start` on. */
 const stubs = (count: number, start: number, prefix = "uv_"): { name: string; address: number; size: number }[] =>
@@ -22,6 +23,7 @@ test("functions of another size end a run", () => {
 test("installs the code there, and makes it the entry", () => {
   const bytes = syntheticElf({ code: new Uint8Array(4096).fill(0xcc), symbols: stubs(60, 1000) });
   const before = Buffer.from(bytes);
+  coverProgram(before);
   const { address, code } = installEntryCode(bytes, plan);
   expect(address % 16).toBe(0);
   const elf = readElf(bytes);

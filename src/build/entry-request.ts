@@ -1,0 +1,26 @@
+/** What the entry code is made for: see entry-code.ts. */
+
+export interface EntryRequest {
+  /** ELF machine number: EM_X86_64 or EM_AARCH64. */
+  readonly machine: number;
+  /** Virtual address at which the code will stand; a multiple of 16. */
+  readonly address: number;
+  /** Where the file began before. */
+  readonly next: number;
+  /** Names of the variables that stay, without "=". */
+  readonly allowed: readonly string[];
+  /** Where the runtime finds the address of the program, that address, and the length that stands there; below 2^31. */
+  readonly program: { readonly slot: number; readonly address: number; readonly length: number };
+  readonly withoutProgram: LastWords;
+  readonly withoutProc: LastWords;
+}
+
+/** One line on standard error, newline included, and the exit status that goes with it. */
+export interface LastWords {
+  readonly message: string;
+  readonly exit: number;
+}
+
+export function byteLength({ message }: LastWords): number {
+  return new TextEncoder().encode(message).length;
+}
