@@ -88,7 +88,8 @@ function buildRoot(building: Building): Tree {
   const { decision, scratch, rungs, held, image } = building;
   const { plan } = decision;
   const base = image ?? held.use(during(STEPS.place, () => cloneRootFs(plan.rootFs ?? raise())));
-  if (image === undefined && !plan.root.transient) return new Tree(base, scratch, true);
+  const grow = (root: Descriptor, detached: boolean): Tree => during(STEPS.place, () => new Tree(root, scratch, detached));
+  if (image === undefined && !plan.root.transient) return grow(base, true);
   const lower = held.use(during(STEPS.image, () => openAt(base, ".", O.RDONLY | O.DIRECTORY, 0)));
   const writable = plan.root.transient ? held.use(during(STEPS.transient, () => transientLayer(lower, plan.root.limits))) : undefined;
   const root = during(STEPS.overlay, () =>
@@ -102,7 +103,7 @@ function buildRoot(building: Building): Tree {
       attach: attachAll(scratch, base, writable?.mount),
     })));
   held.use(root);
-  return new Tree(root, scratch, rungs["root"] === DETACHED_RUNG);
+  return grow(root, rungs["root"] === DETACHED_RUNG);
 }
 
 /** Attaches the image and, where there is one, the writable layer's tmpfs. */
