@@ -1,7 +1,7 @@
 /** The entry code for arm64; what it does is told in entry-code.ts. */
 
 import { at, fits, i, imm32, type Instruction } from "./assembly.ts";
-import { byteLength, type EntryRequest } from "./entry-request.ts";
+import { byteLength, COMPILED_CODE_SPACE, type EntryRequest } from "./entry-request.ts";
 
 /** movz x<register>, #value */
 function movz(register: number, value: number): string {
@@ -15,7 +15,7 @@ function movkHigh(register: number, value: number): string {
 }
 
 // Words are written as the processor reads them; the distance is filled in by the kind of instruction.
-export function arm64({ program, withoutProgram, withoutProc }: EntryRequest): readonly Instruction[] {
+export function arm64({ program, withoutProgram, withoutMemory, withoutProc }: EntryRequest): readonly Instruction[] {
   const word = (value: number, target?: string): Instruction => i(imm32(value), target);
   const load32 = (register: number, value: number): readonly Instruction[] => [i(movz(register, value & 0xffff)), i(movkHigh(register, value >>> 16))];
   return [
@@ -68,6 +68,17 @@ export function arm64({ program, withoutProgram, withoutProc }: EntryRequest): r
     ...load32(2, program.length), //        mov   x2, #length
     word(0xeb02003f), //                    cmp   x1, x2
     word(0x54000001, "damaged"), //         b.ne  damaged
+    i(movz(0, 0)), //                       mov   x0, #0
+    ...load32(1, COMPILED_CODE_SPACE), //   mov   x1, #space
+    i(movz(2, 7)), //                       mov   x2, #7                  PROT_READ | PROT_WRITE | PROT_EXEC
+    i(movz(3, 0x4022)), //                  mov   x3, #0x4022             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    word(0x92800004), //                    mov   x4, #-1
+    i(movz(5, 0)), //                       mov   x5, #0
+    i(movz(8, 222)), //                     mov   x8, #222                mmap
+    word(0xd4000001), //                    svc   #0
+    word(0xb7f80000, "refused"), //         tbnz  x0, #63, refused
+    i(movz(8, 215)), //                     mov   x8, #215                munmap; x1 holds the size still
+    word(0xd4000001), //                    svc   #0
     word(0x92800c60), //                    mov   x0, #-100
     word(0x10000001, "proc"), //            adr   x1, proc
     i(movz(2, 0)), //                       mov   x2, #0                  F_OK
@@ -77,6 +88,10 @@ export function arm64({ program, withoutProgram, withoutProc }: EntryRequest): r
     word(0x10000001, "noproc"), //          adr   x1, noproc
     i(movz(2, byteLength(withoutProc))), // mov   x2, #length
     i(movz(19, withoutProc.exit)), //       mov   x19, #status
+    word(0x14000000, "say"), //             b     say
+    at("refused", word(0x10000001, "nomemory")), // adr x1, nomemory
+    i(movz(2, byteLength(withoutMemory))), // mov x2, #length
+    i(movz(19, withoutMemory.exit)), //     mov   x19, #status
     word(0x14000000, "say"), //             b     say
     at("damaged", word(0x10000001, "noprogram")), // adr x1, noprogram
     i(movz(2, byteLength(withoutProgram))), // mov x2, #length

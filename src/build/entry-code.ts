@@ -10,8 +10,10 @@
  *      is no /dev (every read and write then fails, and goes nowhere),
  *   3. looks whether the program is still in the file: a runtime without one is the whole bun command,
  *      which must never run as root in place of sealroot; says so in one line and exits,
- *   4. without /proc says so in one line and exits,
- *   5. goes on where the file would have begun.
+ *   4. asks for memory as the runtime's compiler will, and says so when it is refused (W^X policies, a
+ *      limit of the address space), since all that the program does goes through compiled code,
+ *   5. without /proc says so in one line and exits,
+ *   6. goes on where the file would have begun.
  * It keeps rdx (x86-64) and x0 (arm64), in which the loader hands over its exit function.
  * Source: System V ABI supplements of both processors, "Process Initialization"; syscalls(2).
  */
@@ -40,6 +42,7 @@ export function entryCode(request: EntryRequest): Uint8Array {
     root: text("/"),
     proc: text(PROC_FILE),
     noprogram: text(request.withoutProgram.message),
+    nomemory: text(request.withoutMemory.message),
     noproc: text(request.withoutProc.message),
   };
   switch (request.machine) {

@@ -1,10 +1,10 @@
 /** The entry code for x86-64; what it does is told in entry-code.ts. */
 
 import { at, fits, i, imm32, type Instruction } from "./assembly.ts";
-import { byteLength, type EntryRequest } from "./entry-request.ts";
+import { byteLength, COMPILED_CODE_SPACE, type EntryRequest } from "./entry-request.ts";
 
 // Distances: "r1" and "r4" stand for a relative distance of that many bytes.
-export function x64({ program, withoutProgram, withoutProc }: EntryRequest): readonly Instruction[] {
+export function x64({ program, withoutProgram, withoutMemory, withoutProc }: EntryRequest): readonly Instruction[] {
   return [
     i("488b0c24"), //               mov   rcx, [rsp]              argc
     i("488d5ccc10"), //             lea   rbx, [rsp+rcx*8+16]     envp
@@ -56,6 +56,19 @@ export function x64({ program, withoutProgram, withoutProc }: EntryRequest): rea
     i("488b00"), //                 mov   rax, [rax]
     i(`483d${imm32(program.length)}`), // cmp rax, length
     i("75r1", "damaged"), //        jne   damaged
+    i("31ff"), //                   xor   edi, edi
+    i(`be${imm32(COMPILED_CODE_SPACE)}`), // mov esi, space
+    i("ba07000000"), //             mov   edx, 7                  PROT_READ | PROT_WRITE | PROT_EXEC
+    i("41ba22400000"), //           mov   r10d, 0x4022            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    i("4983c8ff"), //               or    r8, -1
+    i("4531c9"), //                 xor   r9d, r9d
+    i("b809000000"), //             mov   eax, 9                  mmap
+    i("0f05"), //                   syscall
+    i("4885c0"), //                 test  rax, rax
+    i("78r1", "refused"), //        js    refused
+    i("4889c7"), //                 mov   rdi, rax                rsi holds the size still
+    i("b80b000000"), //             mov   eax, 11                 munmap
+    i("0f05"), //                   syscall
     i("bf9cffffff"), //             mov   edi, -100               AT_FDCWD
     i("488d35r4", "proc"), //       lea   rsi, [rip+proc]
     i("31d2"), //                   xor   edx, edx                F_OK
@@ -66,6 +79,10 @@ export function x64({ program, withoutProgram, withoutProc }: EntryRequest): rea
     i("488d35r4", "noproc"), //     lea   rsi, [rip+noproc]
     i(`ba${imm32(byteLength(withoutProc))}`), // mov edx, length
     i(`bb${imm32(withoutProc.exit)}`), // mov ebx, status
+    i("ebr1", "say"), //            jmp   say
+    at("refused", i("488d35r4", "nomemory")), // lea rsi, [rip+nomemory]
+    i(`ba${imm32(byteLength(withoutMemory))}`), // mov edx, length
+    i(`bb${imm32(withoutMemory.exit)}`), // mov ebx, status
     i("ebr1", "say"), //            jmp   say
     at("damaged", i("488d35r4", "noprogram")), // lea rsi, [rip+noprogram]
     i(`ba${imm32(byteLength(withoutProgram))}`), // mov edx, length

@@ -12,7 +12,7 @@ import { entryCode } from "./entry-code.ts";
 import type { EntryRequest } from "./entry-request.ts";
 import { coverProgram } from "./program-part.ts";
 
-export type EntryPlan = Pick<EntryRequest, "allowed" | "withoutProc" | "withoutProgram">;
+export type EntryPlan = Pick<EntryRequest, "allowed" | "withoutProgram" | "withoutMemory" | "withoutProc">;
 
 /** Where code may stand: from the first to behind the last of some functions that nothing calls. */
 export interface Room {

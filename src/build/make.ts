@@ -56,7 +56,7 @@ export function compile({ target, runtime, root, entryPoints, workspace }: Compi
 
 /** Changes `bytes` in place. @throws Error with every complaint when the result is not what it must be */
 export function finish(bytes: Buffer, { target, root, workspace }: Compilation): void {
-  const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProc: lastWords("SR-E104"), withoutProgram: lastWords("SR-E901") });
+  const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProgram: lastWords("SR-E901"), withoutMemory: lastWords("SR-E109"), withoutProc: lastWords("SR-E104") });
   removeLanguages(bytes);
   const complaints = judge(bytes, { expectation: target.expectation, entryCode: entry.code, forbidden: [root, workspace] });
   if (complaints.length > 0) throw new Error(`the file is not what it must be:\n${complaints.map((text) => `  ${text}`).join("\n")}`);

@@ -29,6 +29,7 @@ const catalogue = {
   "SR-E106": entry(15, "the policy does not allow to switch verity off", "the argument carries `?`, the policy in the initramfs asks for more", "boot an entry without `?`, or set insecure-argument in the initramfs"),
   "SR-E107": entry(16, "the policy asks for a signature", "level = \"signed\" and no signed commit names this image", "sign the image, or boot the previous entry"),
   "SR-E108": entry(17, "a test option is refused by the policy", "--root-fs mounts a tree that nothing authenticates", "remove --root-fs"),
+  "SR-E109": entry(19, "there is no memory for compiled code", "the kernel refuses 2.25 GiB of address space that is writable and executable; sealroot's runtime compiles code as it runs, and makes its system calls through it", "remove MemoryDenyWriteExecute= and LimitAS= from the unit, raise ulimit -v; with SELinux, allow execmem"),
 
   // 2xx: finding and authenticating the image
   "SR-E200": entry(20, "the physical root cannot be opened", "the filesystem that holds the repository is not mounted where it is expected", "check root= and the sysroot mount"),

@@ -1,9 +1,9 @@
 /**
  * Prints, as JSON, what a program sees of its surroundings; compiled by programs.ts.
- *   probe [wait MILLISECONDS | report FILE | code]
+ *   probe [wait MILLISECONDS | report FILE | code | call]
  */
 
-import { cc } from "bun:ffi";
+import { cc, dlopen } from "bun:ffi";
 import { readlinkSync, writeFileSync } from "node:fs";
 import { runInThisContext } from "node:vm";
 
@@ -38,5 +38,6 @@ const [verb, operand] = process.argv.slice(2);
 const report = JSON.stringify({ environment: process.env, name: process.argv0, descriptors });
 console.log(report);
 if (verb === "code") console.log(JSON.stringify(Object.fromEntries(Object.entries(CODE).map(([name, way]) => [name, refused(way)]))));
+if (verb === "call") dlopen("libc.so.6", { getpid: { args: [], returns: "i32" } }).symbols.getpid();
 if (verb === "wait") await Bun.sleep(Number(operand));
 if (verb === "report") writeFileSync(operand ?? "", report);

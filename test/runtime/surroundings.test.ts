@@ -89,11 +89,35 @@ describe("odd surroundings change nothing", () => {
   test.each(cases)("%s", (_what, script) => {
     expect(shell(script, shipped())).toEqual(quiet);
   });
+});
 
-  test("too little address space: an end with a message, not a hang", () => {
-    const { status, stderr } = shell(`ulimit -v 500000; ${command}`, shipped());
-    expect(status).not.toBe(0);
-    expect(stderr).not.toBe("");
+describe("without memory for compiled code", () => {
+  const refusal: Outcome = {
+    status: 19,
+    stdout: "",
+    stderr: "sealroot: there is no memory for compiled code: remove MemoryDenyWriteExecute= and LimitAS= from the unit, raise ulimit -v; with SELinux, allow execmem  [SR-E109]\n",
+  };
+
+  test.each([500_000, 1_500_000, 2_300_000])("%d KiB of address space: one line", (limit) => {
+    expect(shell(`ulimit -v ${limit}; ${command}`, shipped())).toEqual(refusal);
+  });
+
+  test("a process that may not have memory both writable and executable: the same line", () => {
+    const script = `
+      const { dlopen } = require("bun:ffi");
+      const { symbols } = dlopen("libc.so.6", { prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" } });
+      if (symbols.prctl(65 /* PR_SET_MDWE */, 1 /* PR_MDWE_REFUSE_EXEC_GAIN */, 0, 0, 0) !== 0) throw new Error("this needs Linux 6.3");
+      process.execve(${JSON.stringify(shipped())}, ["sealroot", ${EXPLAIN.map((word) => JSON.stringify(word)).join()}], {});
+    `;
+    expect(run(process.execPath, ["-e", script])).toEqual(refusal);
+  });
+
+  test("3 GiB are enough", () => {
+    expect(shell(`ulimit -v 3145728; ${command}`, shipped())).toEqual(quiet);
+  });
+
+  test("a control ends in a stack trace", () => {
+    expect(shell('ulimit -v 500000; "$0" call', probes.compiled).stderr).toContain("requires the JIT");
   });
 });
 

@@ -4,7 +4,7 @@ import { findRoom, installEntryCode } from "../../../src/build/harden.ts";
 import { coverProgram } from "../../../src/build/program-part.ts";
 import { CODE_ADDRESS, syntheticElf } from "./synthetic-elf.ts";
 
-const plan = { allowed: ["TERM"], withoutProgram: { message: "no\n", exit: 98 }, withoutProc: { message: "no\n", exit: 13 } };
+const plan = { allowed: ["TERM"], withoutProgram: { message: "no\n", exit: 98 }, withoutMemory: { message: "no\n", exit: 19 }, withoutProc: { message: "no\n", exit: 13 } };
 
 /** `count` stubs of 14 bytes, 16 apart, from `start` on. */
 const stubs = (count: number, start: number, prefix = "uv_"): { name: string; address: number; size: number }[] =>
