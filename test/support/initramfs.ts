@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly limit?: number;
 }
 
+const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" } as const;
+
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Builds the new root on /mnt (which only this namespace sees changed), makes it the root and waits to be killed. */
@@ -79,7 +81,7 @@ export class Initramfs implements Disposable {
     if (cmdlineFile !== undefined) writeFileSync(cmdlineFile, options.cmdline ?? "");
     // pdeathsig: a test run that is killed leaves no namespace behind
     const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "bash", "-c", script(options, cmdlineFile)], {
-      stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+      stdin: "ignore", stdout: "pipe", stderr: "pipe", env: ENVIRONMENT,
     });
     const reader = child.stdout.getReader();
     const { value } = await reader.read();
@@ -102,11 +104,28 @@ export class Initramfs implements Disposable {
 
   /** Runs a program in the namespace and waits for it. The environment is empty but for PATH and what is given. */
   run(argv: readonly string[], { env = {}, limit = 20_000 }: RunOptions = {}): Finished {
-    const done = Bun.spawnSync(["nsenter", `--mount=/proc/${this.pid}/ns/mnt`, "--", ...argv], {
-      stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: limit, killSignal: "SIGKILL", env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", ...env },
+    const done = Bun.spawnSync(this.#inside(argv), {
+      stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: limit, killSignal: "SIGKILL", env: { ...ENVIRONMENT, ...env },
     });
     const hung = done.exitedDueToTimeout === true;
     return { exit: hung ? null : done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString(), hung };
+  }
+
+  /** As {@link run}, while the test goes on. */
+  async start(argv: readonly string[], { env = {}, limit = 20_000 }: RunOptions = {}): Promise<Finished> {
+    const child = Bun.spawn(this.#inside(argv), { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { ...ENVIRONMENT, ...env } });
+    let hung = false;
+    const timer = setTimeout(() => {
+      hung = true;
+      child.kill("SIGKILL");
+    }, limit);
+    const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    clearTimeout(timer);
+    return { exit: hung ? null : exit, stdout, stderr, hung };
+  }
+
+  #inside(argv: readonly string[]): string[] {
+    return ["nsenter", `--mount=/proc/${this.pid}/ns/mnt`, "--", ...argv];
   }
 
   /** Runs a shell script that is expected to succeed. @returns its standard output */

@@ -43,7 +43,9 @@ export const setupRoot = (initramfs: Initramfs, cmdline: string, ...more: readon
 export const unverified = (digest: string): string => `composefs.digest=?v1-sha256-12:${digest}`;
 export const verified = (digest: string): string => `composefs.digest=v1-sha256-12:${digest}`;
 
-/** setup-root with system calls that fail. @param faults see faults/rules.ts */
-export function faultySetupRoot(initramfs: Initramfs, faults: Faults, cmdline: string, ...more: readonly string[]): Finished {
-  return initramfs.run([...faultyProgram(), "setup-root", "--cmdline", cmdline, ...more], { env: { FAULTS: JSON.stringify(faults) } });
-}
+/** The command line and environment of setup-root with system calls that fail. @param faults see faults/rules.ts */
+export const faultyCommand = (faults: Faults, cmdline: string, ...more: readonly string[]): readonly [readonly string[], RunOptions] =>
+  [[...faultyProgram(), "setup-root", "--cmdline", cmdline, ...more], { env: { FAULTS: JSON.stringify(faults) } }];
+
+export const faultySetupRoot = (initramfs: Initramfs, faults: Faults, cmdline: string, ...more: readonly string[]): Finished =>
+  initramfs.run(...faultyCommand(faults, cmdline, ...more));
