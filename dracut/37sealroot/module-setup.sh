@@ -88,14 +88,6 @@ install() {
         [[ -e $root$file ]] || _sealroot_fail "$root$file is missing"
     done
 
-    # The executable carries its program in a place that strip(1) throws away, and what remains is another program:
-    # a bare JavaScript runtime. dracut has no way to except one file, so nothing is stripped in this initramfs.
-    # (Packages of distributions are stripped already.)
-    if [[ ${do_strip-} == yes ]]; then
-        dinfo "sealroot: not stripping, strip would destroy /usr/bin/sealroot"
-        do_strip=no
-    fi
-
     inst_multiple /usr/bin/sealroot || _sealroot_fail "cannot install /usr/bin/sealroot and its libraries"
     # What a composefs-setup-root.service of another module calls, if one is there.
     ln_r /usr/bin/sealroot /usr/bin/composefs-setup-root

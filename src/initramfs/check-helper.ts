@@ -1,7 +1,7 @@
 /** Whether the initramfs will start what mounts the root, and whether that can run: unit, what starts it, program, libraries. */
 
 import { Damage } from "./damage.ts";
-import { type ElfFacts, isCutOff, machineName, readElf } from "./elf.ts";
+import { type ElfFacts, machineName, readElf } from "./elf.ts";
 import type { Findings } from "./findings.ts";
 import { type Helper, isSealroot, SEALROOT_PROGRAM, SEALROOT_UNIT } from "./helpers.ts";
 import type { Tree } from "./tree.ts";
@@ -89,10 +89,6 @@ function checkProgram(tree: Tree, helper: Helper, machine: number | undefined, f
   let facts: ElfFacts;
   try {
     facts = readElf(inode.data);
-    if (identity === "sealroot" && isCutOff(inode.data)) {
-      findings.error("executable", `${program} went through strip, which cut its program out: what is left is a bare JavaScript runtime`, "rebuild the initramfs without stripping (dracut --nostrip), or with sealroot's dracut module, which sees to it");
-      return;
-    }
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
     findings.error("executable", `${program} cannot run: ${error.message}`, REBUILD);

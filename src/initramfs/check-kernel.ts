@@ -18,9 +18,10 @@ const REBUILD = "rebuild the initramfs on a system with this kernel's modules";
 
 /**
  * @param release the kernel that the image itself carries, if it says so
+ * @param needsVerity whether the policy insists on it
  * @returns the kernels that were looked at
  */
-export function checkKernels(tree: Tree, release: string | undefined, findings: Findings): readonly string[] {
+export function checkKernels(tree: Tree, release: string | undefined, needsVerity: boolean, findings: Findings): readonly string[] {
   const present = kernelReleases(tree);
   if (release !== undefined && present.length > 0 && !present.includes(release)) {
     findings.error("kernel", `the kernel is ${release}, the modules are for ${present.join(", ")}`, REBUILD);
@@ -31,11 +32,11 @@ export function checkKernels(tree: Tree, release: string | undefined, findings: 
     findings.warning("kernel", `there are no modules${release === undefined ? "" : ` for ${release}`} in it: the kernel must have erofs, overlay and its disk's drivers built in`);
     return releases;
   }
-  for (const name of releases) checkRelease(tree, name, findings);
+  for (const name of releases) checkRelease(tree, name, needsVerity, findings);
   return releases;
 }
 
-function checkRelease(tree: Tree, release: string, findings: Findings): void {
+function checkRelease(tree: Tree, release: string, needsVerity: boolean, findings: Findings): void {
   const modules = new ModuleDirectory(tree, release);
   const about = (text: string): string => `${release}: ${text}`;
   const needed: [string, Presence][] = [["erofs", modules.find("erofs")], ["overlay", modules.find("overlay")], ["loop", modules.find("loop")]];
@@ -64,7 +65,9 @@ function checkRelease(tree: Tree, release: string, findings: Findings): void {
     findings.ok("kernel", about([...found(["erofs", "overlay", "loop"]), ...verity].map(text).join(", ")));
   }
   if (isBefore(release, ...VERITY_IN_OVERLAYFS)) {
-    findings.warning("kernel", about("overlayfs cannot enforce verity before Linux 6.6: only an argument with `?` boots"));
+    const text = "overlayfs cannot enforce verity before Linux 6.6";
+    if (needsVerity) findings.error("kernel", about(`${text}, and the policy asks for it`), "take a kernel of 6.6 or later");
+    else findings.warning("kernel", about(`${text}: only an argument with \`?\` boots`));
   }
   if (BROKEN_VERITY.test(release)) findings.warning("kernel", about("overlayfs does not find verity digests in Linux 7.0.1 to 7.0.8: the boot would fail"), "take 7.0.9 or later");
 }

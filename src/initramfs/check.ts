@@ -65,7 +65,7 @@ export async function checkInitramfs(file: Uint8Array, path: string, options: Ch
 async function checkPlain(file: Uint8Array, path: string, options: CheckOptions): Promise<CheckReport> {
   if (!looksLikeInitramfs(file)) throw new SealrootError("SR-E601", { details: [["file", path], ["found", describeBeginning(file)]] });
   const findings = new Findings();
-  const examined = await examine({ initramfs: file }, options, findings);
+  const examined = await examine({ initramfs: file }, new Unpacker(options), options.anyHelper, findings);
   return report("initramfs", [examined], findings.list);
 }
 
@@ -74,6 +74,7 @@ async function checkUki(file: Uint8Array, path: string, options: CheckOptions): 
   if (!profiles.some(({ sections }) => sections.has(".initrd"))) {
     throw new SealrootError("SR-E601", { details: [["file", path], ["found", "a PE file without a section .initrd: a kernel, or some other EFI program"]] });
   }
+  const unpacker = new Unpacker(options);
   const examined: Examined[] = [];
   const findings: Finding[] = [];
   for (const profile of profiles) {
@@ -81,7 +82,10 @@ async function checkUki(file: Uint8Array, path: string, options: CheckOptions): 
     const initramfs = profile.sections.get(".initrd");
     if (initramfs === undefined) own.error("initramfs", "there is no section .initrd");
     else if (!looksLikeInitramfs(initramfs)) own.error("initramfs", `the section .initrd is no initramfs: it is ${describeBeginning(initramfs)}`);
-    else examined.push(await examine({ initramfs, uki: { machine, release: releaseOf(profile), commandLine: textOf(profile, ".cmdline") } }, options, own));
+    else {
+      const uki = { machine, release: releaseOf(profile), commandLine: textOf(profile, ".cmdline") };
+      examined.push(await examine({ initramfs, uki }, unpacker, options.anyHelper, own));
+    }
     findings.push(...own.list);
   }
   return report("uki", examined, findings);
@@ -122,9 +126,29 @@ function machineOf(tree: Tree): number | undefined {
   return undefined;
 }
 
-async function examine(image: Image, options: CheckOptions, findings: Findings): Promise<Examined> {
-  const { limit, progress } = options;
-  const unpacked = await unpack(image.initramfs, { keep: keepForChecks, limit, ...(progress === undefined ? {} : { progress }) });
+/** Unpacks each initramfs of a file once, however many profiles share it; the limit is on all of them together. */
+class Unpacker {
+  readonly #known = new Map<Uint8Array, Unpacked>();
+  readonly #options: CheckOptions;
+  #total = 0;
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  async unpack(initramfs: Uint8Array): Promise<Unpacked> {
+    const known = this.#known.get(initramfs);
+    if (known !== undefined) return known;
+    const { limit, progress } = this.#options;
+    const unpacked = await unpack(initramfs, { keep: keepForChecks, limit: limit - this.#total, ...(progress === undefined ? {} : { progress }) });
+    this.#total += unpacked.segments.reduce((sum, segment) => sum + segment.unpacked, 0);
+    this.#known.set(initramfs, unpacked);
+    return unpacked;
+  }
+}
+
+async function examine(image: Image, unpacker: Unpacker, anyHelper: boolean, findings: Findings): Promise<Examined> {
+  const unpacked = await unpacker.unpack(image.initramfs);
   const { tree } = unpacked;
   const inside = machineOf(tree);
   const machine = image.uki?.machine ?? inside;
@@ -134,7 +158,7 @@ async function examine(image: Image, options: CheckOptions, findings: Findings):
   checkManager(tree, findings);
 
   const helpers = findHelpers(tree);
-  const helper = choose(helpers, options.anyHelper);
+  const helper = choose(helpers, anyHelper);
   if (helper === undefined) reportAbsence(tree, findings);
   else checkHelper(tree, helper, machine, findings);
   reportOthers(helpers, helper, findings);
@@ -145,7 +169,7 @@ async function examine(image: Image, options: CheckOptions, findings: Findings):
   if (helper?.identity === "sealroot") checkGuard(tree, asksForVerity, findings);
   else if (asksForVerity && helper !== undefined) findings.error("policy", `${helper.identity} does not read [trust]: the policy would not hold`);
 
-  const kernels = checkKernels(tree, image.uki?.release, findings);
+  const kernels = checkKernels(tree, image.uki?.release, asksForVerity && policy?.trust?.insecureArgument !== true, findings);
   findings.list.push(...policyFindings.list);
   if (image.uki !== undefined) {
     const { commandLine, release } = image.uki;

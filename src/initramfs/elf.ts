@@ -4,7 +4,6 @@ import { byteAt, Damage, slice, uint16le, uint32le, uint64le } from "./damage.ts
 
 const HEADER_LENGTH = 64;
 const SEGMENT_LENGTH = 56;
-const SECTION_LENGTH = 64;
 const SEGMENT = { load: 1, dynamic: 2, interpreter: 3 } as const;
 const DYNAMIC = { end: 0, needed: 1, stringTable: 5 } as const;
 /** Far beyond what linkers make; keeps a hostile file from making us search for ever. */
@@ -84,41 +83,4 @@ export function readElf(file: Uint8Array): ElfFacts {
     interpreter: interpreter === undefined ? undefined : text(slice(file, interpreter.offset, interpreter.offset + interpreter.size), 0),
     needed: base === undefined ? [] : offsets.map((offset) => text(file, base + offset)),
   };
-}
-
-/** A number of 64 bits as the linker writes it. */
-function bytesOf(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
-  return bytes;
-}
-
-/**
- * Whether strip(1) went over a compiled program and cut it off from its payload.
- *
- * The payload is in a section .bun, and its address in a word of the data that belongs to no section; GNU strip clears that
- * word, and what is left starts as a bare JavaScript runtime. A file without section headers cannot be stripped at all.
- */
-export function isCutOff(file: Uint8Array): boolean {
-  const table = uint64le(file, 40);
-  const count = uint16le(file, 60);
-  const names = uint16le(file, 62);
-  if (table === 0 || count === 0) return false;
-  const field = (section: number, offset: number): number => uint64le(file, table + section * SECTION_LENGTH + offset);
-  const strings = field(names, 24);
-  for (let section = 0; section < count; section++) {
-    if (text(file, strings + uint32le(file, table + section * SECTION_LENGTH)) !== ".bun") continue;
-    const word = bytesOf(field(section, 16));
-    const start = field(section, 24);
-    const end = start + field(section, 32);
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    return !readSegments(file).some(({ type, offset, size }) => {
-      if (type !== SEGMENT.load) return false;
-      for (let at = bytes.indexOf(word, offset); at >= 0 && at < offset + size; at = bytes.indexOf(word, at + 1)) {
-        if (at < start || at >= end) return true;
-      }
-      return false;
-    });
-  }
-  return false;
 }

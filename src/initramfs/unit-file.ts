@@ -40,8 +40,9 @@ function readInto(values: Map<string, string[]>, text: string): void {
     if (equals <= 0) continue;
     const key = `${section}.${line.slice(0, equals).trim()}`;
     const value = line.slice(equals + 1).trim();
-    if (value === "") values.set(key, []);
-    else values.set(key, [...(values.get(key) ?? []), value]);
+    const known = values.get(key);
+    if (value === "" || known === undefined) values.set(key, value === "" ? [] : [value]);
+    else known.push(value);
   }
 }
 

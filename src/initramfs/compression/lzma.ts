@@ -11,6 +11,7 @@ import type { Emit } from "./index.ts";
 
 /** xz -9 uses 64 MiB; more than this is refused instead of allocated. */
 const MAX_DICTIONARY = 512 << 20;
+const FLUSH = 1 << 20;
 const HALF = 1024;
 const TOP = 2 ** 24;
 /** Flipped, the top bit makes a signed comparison an unsigned one. */
@@ -46,6 +47,8 @@ export class LzmaDecoder {
   readonly #window: Uint8Array;
   #at = 0;
   #flushed = 0;
+  /** Where to hand on next: often enough for a limit on the output to be noticed. */
+  #flushAt: number;
   #wrapped = false;
   /** Bytes put out since the dictionary was last reset. */
   #total = 0;
@@ -75,14 +78,14 @@ export class LzmaDecoder {
   constructor(dictionarySize: number, emit: Emit) {
     if (dictionarySize > MAX_DICTIONARY) throw new Damage(`it asks for a dictionary of ${dictionarySize} bytes`);
     this.#window = new Uint8Array(Math.max(dictionarySize, 4096));
+    this.#flushAt = Math.min(FLUSH, this.#window.length);
     this.#emit = emit;
   }
 
   /** Forgets what was put out: matches cannot reach behind this point. */
   resetDictionary(): void {
     this.flush();
-    this.#at = 0;
-    this.#flushed = 0;
+    this.#rewind();
     this.#wrapped = false;
     this.#total = 0;
   }
@@ -140,11 +143,20 @@ export class LzmaDecoder {
   #put(byte: number): void {
     this.#window[this.#at++] = byte;
     this.#total++;
-    if (this.#at < this.#window.length) return;
+    if (this.#at < this.#flushAt) return;
     this.flush();
+    if (this.#at < this.#window.length) {
+      this.#flushAt = Math.min(this.#at + FLUSH, this.#window.length);
+      return;
+    }
+    this.#rewind();
+    this.#wrapped = true;
+  }
+
+  #rewind(): void {
     this.#at = 0;
     this.#flushed = 0;
-    this.#wrapped = true;
+    this.#flushAt = Math.min(FLUSH, this.#window.length);
   }
 
   #back(distance: number): number {
