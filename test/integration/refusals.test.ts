@@ -66,7 +66,7 @@ describe("the image's name", () => {
   refuses("a directory", "SR-E204", { damage: instead((path) => mkdirSync(path)), says: ["a directory, not a regular file"] });
   refuses("a FIFO that nobody writes to", "SR-E204", { damage: instead((path, { initramfs }) => void initramfs.shell(`mkfifo ${inside(path, initramfs)}`)), says: ["a FIFO, not a regular file"] });
   refuses("a socket", "SR-E204", {
-    damage: instead((path, { initramfs }) => void initramfs.shell(`python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/tmp/s")'; cp -a /tmp/s ${inside(path, initramfs)}`)),
+    damage: instead((path, { initramfs }) => void initramfs.shell(`perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "/tmp/s", Listen => 1)'; cp -a /tmp/s ${inside(path, initramfs)}`)),
     says: ["socket, not a regular file"],
   });
   refuses("a character device", "SR-E204", { damage: instead((path, { initramfs }) => void initramfs.shell(`mknod ${inside(path, initramfs)} c 1 5`)), says: ["character"] });

@@ -19,6 +19,8 @@ export interface PhysicalRootOptions {
   readonly target?: string;
   /** Files that stand for devices; the default is one for ext4 and btrfs. */
   readonly devices?: number;
+  /** How btrfs spreads data and metadata; its own choice when absent. */
+  readonly profile?: "single";
 }
 
 const MAKE: Readonly<Record<Exclude<DiskKind, "tmpfs">, readonly string[]>> = {
@@ -35,7 +37,7 @@ export async function physicalRoot(initramfs: Initramfs, options: PhysicalRootOp
   } else {
     const files = Array.from({ length: devices }, (_, index) => initramfs.at(`/tmp/disk${index}`));
     for (const file of files) await run(["truncate", "-s", SIZE[kind], file]);
-    await run([...MAKE[kind], ...files]);
+    await run([...MAKE[kind], ...(options.profile === undefined ? [] : ["-d", options.profile, "-m", options.profile]), ...files]);
     const names = files.map((_, index) => `$(losetup -f --show /tmp/disk${index})`);
     // autoclear: the loop devices are gone with the mount
     initramfs.shell(`set -- ${names.join(" ")}; ${devices > 1 ? "btrfs device scan $@ > /dev/null;" : ""} mount $1 ${target}; losetup -d $@`);
