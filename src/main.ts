@@ -47,6 +47,8 @@ async function main(argv: readonly string[], calledAs: string): Promise<number> 
     return 0;
   }
   action = ACTIONS[name];
+  // the executable starts with the machine code compiler all but off, which suits a boot and nothing that works for long
+  if (name !== "setup-root") Bun.unsafe.setJITPolicy(1);
   return command.run(rest, calledAs);
 }
 
