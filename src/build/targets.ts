@@ -127,10 +127,10 @@ export const EXEC_ARGUMENTS = "--disallow-code-generation-from-strings=strict --
 
 /**
  * The word of switches at the end of the file: 1, 2, 4, 8 = no .env, bunfig.toml, tsconfig.json,
- * package.json from the working directory; the rest (byte code, module format, splitting) as found by
+ * package.json from the working directory; 0x1000 = a compiler policy of its own; the rest (byte code, module format, splitting) as found by
  * building with each option on and off.
  */
-export const GRAPH_FLAGS = 0xbff;
+export const GRAPH_FLAGS = 0x1bff;
 
 /** Set in that word when the machine that built is of another kind than the target. */
 export const GRAPH_FLAG_CROSS = 0x400;
