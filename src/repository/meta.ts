@@ -36,7 +36,7 @@ function strings(value: unknown): readonly string[] | undefined {
 
 /** @throws SealrootError SR-E202 */
 export function parseMeta(bytes: Uint8Array, path: string): RepositoryMeta {
-  if (bytes.byteLength >= META_LIMIT) throw refuse(path, `more than ${META_LIMIT} bytes`);
+  if (bytes.byteLength >= META_LIMIT) throw refuse(path, `${META_LIMIT} bytes or more`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
