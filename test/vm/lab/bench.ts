@@ -65,7 +65,7 @@ export interface CaseResult {
 const SLOT = 8 * 65536;
 
 /** Runs all cases on one machine. @throws Error with the console's end when the machine did not finish */
-export async function bench(series: KernelSeries, cases: readonly BenchCase[]): Promise<ReadonlyMap<string, CaseResult>> {
+export async function bench(what: string, series: KernelSeries, cases: readonly BenchCase[]): Promise<ReadonlyMap<string, CaseResult>> {
   const { kernel, initramfs } = await bootFiles(series);
   const folder = join(cacheTop, "cases");
   await mkdir(folder, { recursive: true });
@@ -75,6 +75,7 @@ export async function bench(series: KernelSeries, cases: readonly BenchCase[]): 
   const disks: Disk[] = cases.map(({ disk, readOnlyDisk = false }, index) => ({ path: disk, serial: `case${index}`, readOnly: readOnlyDisk }));
   disks.push({ path: results, serial: "results", keep: true });
   const machine = await boot({
+    name: `bench ${what} ${series}`,
     kernel,
     initramfs: [initramfs, extraArchive(files(cases))],
     cmdline: "rdinit=/lab/init quiet",

@@ -33,6 +33,6 @@ export async function btrfsDisk(stage: string, target: string, label: string): P
     "lab/bun": { content: readFileSync(process.execPath), mode: 0o755 },
     "lab/enable-verity.ts": { content: readFileSync(join(projectTop, "test/vm/lab/enable-verity.ts")) },
   });
-  const machine = await boot({ kernel, initramfs: [initramfs, archive], cmdline: "rdinit=/lab/init quiet", disks: [{ path: target, keep: true }], memory: 1536, timeout: 300 });
+  const machine = await boot({ name: "btrfs", kernel, initramfs: [initramfs, archive], cmdline: "rdinit=/lab/init quiet", disks: [{ path: target, keep: true }], memory: 1536, timeout: 300 });
   if (!machine.text.includes("DISK COMPLETE")) throw new Error(`fs-verity could not be enabled on btrfs (${machine.end}):\n${machine.lines.slice(-30).map(({ text }) => text).join("\n")}`);
 }

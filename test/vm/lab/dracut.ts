@@ -18,7 +18,7 @@ export interface DracutOptions {
  * The least with which systemd mounts a disk by label. A general initramfs of Debian has some fifty modules, which cost
  * seconds of every emulated boot and have no part in what is tested.
  */
-const MODULES = ["systemd-initrd", "systemd", "base", "fs-lib", "rootfs-block", "udev-rules"];
+const MODULES = ["systemd-initrd", "dracut-systemd", "systemd", "base", "fs-lib", "rootfs-block", "udev-rules"];
 const DRIVERS = ["virtio_blk", "virtio_pci", "virtio_mmio", "sha256_ssse3"];
 const FILE_SYSTEMS = ["ext4", "btrfs"];
 

@@ -1,8 +1,10 @@
 /** Damage to a disk image, as changes of single bytes: what an attacker with the disk, or a failing disk, does below the filesystem. */
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { cacheTop } from "./cache.ts";
 import { objectPath } from "./deployment.ts";
-import { output } from "./run.ts";
+import { output, run } from "./run.ts";
 
 export interface Patch {
   /** Byte offset on the raw disk. */
@@ -26,6 +28,17 @@ export async function flippedByte(disk: string, path: string, position: number):
   readSync(file, byte, 0, 1, offset);
   closeSync(file);
   return { offset, bytes: Uint8Array.of((byte[0] ?? 0) ^ 1) };
+}
+
+/** A copy of a disk image with changes, for machines that boot from it. It takes the place of the last copy with the same changes. */
+export async function damagedDisk(disk: string, patches: readonly Patch[]): Promise<string> {
+  const target = join(cacheTop, "cases", `damaged-${Bun.hash(JSON.stringify([disk, patches.map(({ offset }) => offset)])).toString(16)}`);
+  mkdirSync(dirname(target), { recursive: true });
+  await run(["cp", "--sparse=always", "--reflink=auto", disk, target]);
+  const file = openSync(target, "r+");
+  for (const { offset, bytes } of patches) writeSync(file, bytes, 0, bytes.length, offset);
+  closeSync(file);
+  return target;
 }
 
 /** Where an object lies on a disk of the lab. */

@@ -6,7 +6,7 @@
  */
 
 import { constants } from "node:fs";
-import { appendFile, copyFile, readFile, rm, stat } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { cacheTop } from "./cache.ts";
@@ -27,6 +27,8 @@ export interface Disk {
 }
 
 export interface BootOptions {
+  /** The console is kept under this name in the cache's `logs`. */
+  readonly name: string;
   readonly kernel: Kernel;
   /** Initramfs archives, taken one after the other as the kernel does. */
   readonly initramfs: readonly string[];
@@ -126,11 +128,19 @@ async function start(options: BootOptions): Promise<BootResult> {
   if (joined !== undefined) await rm(joined);
   const said = (await complaints).trim();
   if (lines.length === 0 && said !== "") throw new Error(`QEMU did not start: ${said}`);
+  await writeLog(options.name, lines);
   const end = matched ? "pattern" : child.signalCode === "SIGKILL" ? "timeout" : "power off";
   return { lines, text: lines.map((line) => line.text).join("\n"), end, seconds: (performance.now() - began) / 1000 };
 }
 
 const keeping = ({ keep, readOnly }: Disk): string => (readOnly === true ? "readonly=on" : keep === true ? "snapshot=off" : "snapshot=on");
+
+async function writeLog(name: string, lines: readonly ConsoleLine[]): Promise<void> {
+  const folder = join(cacheTop, "logs");
+  await mkdir(folder, { recursive: true });
+  const text = lines.map((line) => `${line.at.toFixed(2).padStart(7)}  ${line.text}\n`).join("");
+  await writeFile(join(folder, `${name.replaceAll(/[^A-Za-z0-9.]+/g, "-")}.log`), text);
+}
 
 /** Eight disks share a slot of the PCI bus, so that a machine can have more than there are slots. */
 function slot(index: number): string {

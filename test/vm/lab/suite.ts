@@ -32,9 +32,9 @@ export function disks(): Promise<Disks> {
   }))());
 }
 
-async function runCases(series: KernelSeries, cases: Readonly<Record<string, Checked>>): Promise<ReadonlyMap<string, CaseResult>> {
+async function runCases(what: string, series: KernelSeries, cases: Readonly<Record<string, Checked>>): Promise<ReadonlyMap<string, CaseResult>> {
   const shared = await disks();
-  return bench(series, await Promise.all(Object.entries(cases).map(async ([name, { make }]) => ({ ...(await make(shared)), name }))));
+  return bench(what, series, await Promise.all(Object.entries(cases).map(async ([name, { make }]) => ({ ...(await make(shared)), name }))));
 }
 
 /** Registers a test for each case on each kernel; the machines of all kernels run side by side. */
@@ -43,7 +43,7 @@ export function onKernels(what: string, cases: Readonly<Record<string, Checked>>
   const machine = (series: KernelSeries): Promise<ReadonlyMap<string, CaseResult>> | undefined => {
     machines ??= new Map(
       kernels.map((each) => {
-        const results = runCases(each, cases);
+        const results = runCases(what, each, cases);
         results.catch(() => undefined); // each test that waits for it reports the failure
         return [each, results];
       }),
