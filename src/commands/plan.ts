@@ -14,7 +14,7 @@ export const help: CommandHelp = {
   description: "The exit status is 0 if the boot would be allowed, else that of the refusal.",
   options: { ...BOOT_OPTIONS, json: { kind: "flag", help: "print JSON" } },
   examples: [
-    ["sealroot plan --sysroot / ", "would this machine's own command line boot again?"],
+    ["sealroot plan", "would this machine's own command line boot again?"],
     ["sealroot plan --sysroot /mnt --config setup-root-conf.toml --cmdline composefs.digest=v1-sha256-12:3d0e… --json", "judge a disk from elsewhere"],
   ],
 };

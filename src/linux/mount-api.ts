@@ -104,9 +104,10 @@ export function setMountAttributes(mount: DirectoryDescriptor, attributes: numbe
   check(rawSyscall("mount_setattr", mount.fd, cString(""), AT_EMPTY_PATH, bytes, bytes.byteLength), () => `mount_setattr(${mount.label})`);
 }
 
-/** umount2(2) with MNT_DETACH: the topmost mount at `path` and all below it. */
-export function detachMount(path: string): void {
-  check(rawSyscall("umount2", cString(path), MNT_DETACH | UMOUNT_NOFOLLOW), () => `umount2(${JSON.stringify(path)}, MNT_DETACH)`);
+/** umount2(2) with MNT_DETACH, with all that is mounted below: the mount on top at a path, or the very mount whose root a descriptor holds. */
+export function detachMount(target: string | Descriptor): void {
+  const [path, flags, label] = typeof target === "string" ? [target, MNT_DETACH | UMOUNT_NOFOLLOW, target] : [target.path, MNT_DETACH, target.label];
+  check(rawSyscall("umount2", cString(path), flags), () => `umount2(${JSON.stringify(label)}, MNT_DETACH)`);
 }
 
 export { AT_FDCWD };

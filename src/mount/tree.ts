@@ -57,16 +57,16 @@ export type Placement = "beneath" | "on top";
  * composefs-setup-root does there; the old mount stays covered.
  */
 export function replaceMount(root: Descriptor, path: string): Placement {
+  using top = openPath(path, O.PATH | O.DIRECTORY);
   try {
-    using top = openPath(path, O.PATH | O.DIRECTORY);
     attachBeneath(root, top);
   } catch (error) {
     if (!isErrno(error, ERRNO.EINVAL, ERRNO.ENOSYS)) throw error;
-    using top = openPath(path, O.PATH | O.DIRECTORY);
     attachMount(root, top);
     return "on top";
   }
-  detachMount(path);
+  // the mount that was held, not the path: that may be a link. A mount that may not be removed (MNT_LOCKED) was refused above.
+  detachMount(top);
   return "beneath";
 }
 

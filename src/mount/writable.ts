@@ -6,7 +6,7 @@
  */
 
 import {
-  Descriptor, FilesystemContext, getXattr, makeDirectory, O, openAt, RESOLVE, setOwnerAndPermissions, setXattr, statAt,
+  Descriptor, ERRNO, FilesystemContext, getXattr, isErrno, makeDirectory, O, openAt, RESOLVE, setOwnerAndPermissions, setXattr, statAt,
 } from "../linux/index.ts";
 
 export interface TmpfsLimits {
@@ -24,6 +24,17 @@ export interface WritableLayer extends Disposable {
 
 const SELINUX_LABEL = "security.selinux";
 
+/** A filesystem that keeps no labels cannot take one, and whoever mounted it so expects none. */
+function copyLabel(from: Descriptor, to: Descriptor): void {
+  const label = getXattr(from, SELINUX_LABEL);
+  if (label === undefined) return;
+  try {
+    setXattr(to, SELINUX_LABEL, label);
+  } catch (error) {
+    if (!isErrno(error, ERRNO.EOPNOTSUPP)) throw error;
+  }
+}
+
 /** upper and work below `base`, made where they are missing. @param covered the directory that will be covered */
 function makeLayer(base: Descriptor, covered: Descriptor, mount?: Descriptor): WritableLayer {
   const isNew = makeDirectory(base, "upper", 0o755);
@@ -35,8 +46,7 @@ function makeLayer(base: Descriptor, covered: Descriptor, mount?: Descriptor): W
   using work = openAt(base, "work", flags, resolve);
   if (isNew) {
     setOwnerAndPermissions(upper, statAt(covered));
-    const label = getXattr(covered, SELINUX_LABEL);
-    if (label !== undefined) setXattr(upper, SELINUX_LABEL, label);
+    copyLabel(covered, upper);
   }
   const owned = { upper: upper.take(), work: work.take() };
   return {

@@ -6,8 +6,14 @@ import { ETC, image, INIT, INTERPRETER } from "../support/images.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { topMount } from "../support/mount-table.ts";
 import { physicalRoot, shareVar } from "../support/physical-root.ts";
-import { sealroot, setupRoot, unverified } from "../support/program.ts";
+import { faultySetupRoot, sealroot, setupRoot, unverified } from "../support/program.ts";
 import { bootReport } from "../support/refusal.ts";
+
+/** An image whose /etc has a label. */
+const labelled = (): Promise<string> => image("labelled", (tree) => {
+  const done = Bun.spawnSync(["setfattr", "-n", "security.selinux", "-v", "system_u:object_r:etc_t:s0", `${tree}/etc`]);
+  if (done.exitCode !== 0) throw new Error(done.stderr.toString());
+});
 
 describe("composefs layout", () => {
   test("root, /sysroot, /etc, /var, report and mount sources", async () => {
@@ -48,9 +54,7 @@ describe("composefs layout", () => {
   });
 
   test("the upper directory of /etc takes permissions, owner and label from the image's", async () => {
-    const digest = await image("labelled", (tree) => {
-      Bun.spawnSync(["setfattr", "-n", "security.selinux", "-v", "system_u:object_r:etc_t:s0", `${tree}/etc`]);
-    });
+    const digest = await labelled();
     using initramfs = await Initramfs.create();
     await physicalRoot(initramfs, { kind: "ext4", state: [digest] });
     expect(setupRoot(initramfs, unverified(digest)).exit).toBe(0);
@@ -232,4 +236,22 @@ test("shared propagation, as systemd sets it: nothing is left in another namespa
   expect(initramfs.mounts().filter(({ target }) => target.startsWith("/run/"))).toEqual([]);
   expect(initramfs.mounts().filter(({ target }) => target === "/sysroot")).toHaveLength(1);
   expect(readlinkSync(initramfs.at("/sysroot/bin"))).toBe("usr/bin");
+});
+
+test("the sysroot's path, however it is written", async () => {
+  const digest = await image();
+  for (const path of ["/sysroot/", "//sysroot", "/sysroot/.", "sysroot", "/run/../sysroot", "/link"]) {
+    using initramfs = await Initramfs.create();
+    initramfs.shell("ln -s sysroot /link");
+    await physicalRoot(initramfs, { state: [digest] });
+    expect(setupRoot(initramfs, unverified(digest), "--sysroot", path).exit).toBe(0);
+    expect(initramfs.mounts().filter(({ target }) => target === "/sysroot").map(({ source }) => source)).toEqual([`composefs:${digest}`]);
+  }
+});
+
+test("a state filesystem that keeps no labels", async () => {
+  const digest = await labelled();
+  using initramfs = await Initramfs.create();
+  await physicalRoot(initramfs, { state: [digest] });
+  expect(faultySetupRoot(initramfs, { failAll: { call: "setxattr" }, errno: 95 }, unverified(digest)).exit).toBe(0);
 });
