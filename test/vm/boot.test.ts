@@ -69,7 +69,7 @@ const verified = (lines: readonly string[]): boolean => values(lines, "mountinfo
 /** The console shows the block, the boot stops, and no part of the disk's system runs. */
 function expectStopped(result: BootResult, code: ErrorCode, ...texts: readonly RegExp[]): void {
   expect(result.text).toContain(`[${code}]`);
-  for (const label of ["meaning", "next"]) expect(result.text).toMatch(new RegExp(`sealroot.*  ${label} `));
+  for (const label of ["meaning", "next"]) expect(result.text).toMatch(new RegExp(`(sealroot|guard).*: {3}${label} `));
   for (const text of texts) expect(result.text).toMatch(text);
   expect(result.text).toMatch(STOPPED);
   expect(result.text).not.toContain(REPORT_BEGIN);

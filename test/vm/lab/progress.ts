@@ -15,5 +15,5 @@ export async function step<T>(what: string, work: () => Promise<T>): Promise<T> 
 
 /** One line of progress on stderr, with the seconds since the start of the program. */
 export function say(text: string): void {
-  process.stderr.write(`lab ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
+  process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s] ${text}\n`);
 }
