@@ -19,7 +19,7 @@ export interface BootOptions {
    * How to name an image's digest that the kernel does not hold, for a refusal: `plan` computes it on machines whose files have no
    * fs-verity. Never part of the verdict; a boot leaves it out.
    */
-  readonly computeDigest?: (image: Descriptor, algorithm: "sha256" | "sha512") => string;
+  readonly computeDigest?: (image: Descriptor, algorithm: "sha256" | "sha512") => string | undefined;
 }
 
 export const DEFAULT_SYSROOT = "/sysroot";

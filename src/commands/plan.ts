@@ -3,7 +3,7 @@
 import { decide, type Decision, planRows, remarks, summarise } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
-import { type Descriptor, readInto } from "../linux/index.ts";
+import { type Descriptor, readInto, statAt, SyscallError } from "../linux/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
@@ -28,7 +28,18 @@ function* pieces(image: Descriptor): Generator<Uint8Array> {
   }
 }
 
-const computeDigest = (image: Descriptor, algorithm: VerityAlgorithm): string => fsverityDigest(pieces(image), algorithm).toHex();
+/** Bytes. An image holds no file content; a larger file is none, and must not keep a person waiting for hours. */
+const LARGEST_IMAGE = 1 << 30;
+
+/** @returns undefined where it cannot be read; the refusal has its own reason */
+function computeDigest(image: Descriptor, algorithm: VerityAlgorithm): string | undefined {
+  try {
+    return statAt(image).size > LARGEST_IMAGE ? undefined : fsverityDigest(pieces(image), algorithm).toHex();
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
+    throw error;
+  }
+}
 
 function text(decision: Decision): string {
   const { plan, reasons } = decision;

@@ -1,7 +1,7 @@
 /** `sealroot setup-root`: mounts the image that the kernel command line names as the root. Also composefs-setup-root. */
 
 import { setupRoot } from "../boot/index.ts";
-import { type CommandHelp, fewLines, parseArguments, printable } from "../terminal/index.ts";
+import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 
@@ -23,10 +23,20 @@ export const help: CommandHelp = {
   ],
 };
 
+/** A refusal is an error block, and with --json also a record on standard output. */
+function reported<T>(json: boolean, act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    if (json) printJson({ ok: false, error: errorRecord(asSealrootError(thrown)) });
+    throw thrown;
+  }
+}
+
 export function run(argv: readonly string[], calledAs?: string): number {
   const parsed = parseArguments(help, argv);
   const options = bootOptions(parsed, calledAs);
-  const done = setupRoot(options, parsed.flag("if-named"));
+  const done = reported(parsed.flag("json"), () => setupRoot(options, parsed.flag("if-named")));
   if (done === undefined) {
     print("sealroot: no argument names a composefs image, and the policy asks for none\n");
     return 0;

@@ -57,6 +57,14 @@ describe("plan", () => {
     expect(sealroot(it.initramfs, ["plan", "--cmdline", verified(it.digest)]).stderr).toContain("NOT the digest that the argument names");
   });
 
+  test("does not read a file for hours that is too large for an image", async () => {
+    using it = await scene();
+    it.initramfs.shell(`truncate -s 20T /sysroot/composefs/images/${it.digest} 2> /dev/null || truncate -s 2G /sysroot/composefs/images/${it.digest}`);
+    const done = sealroot(it.initramfs, ["plan", "--cmdline", verified(it.digest)], { limit: 5000 });
+    expectOneBlock(done.stderr, "SR-E212");
+    expect(done.stderr).not.toContain("computed");
+  });
+
   test("errors in JSON keep every fact", async () => {
     using it = await scene();
     const cmdline = `composefs=?${"ab".repeat(32)} composefs=?${"cd".repeat(32)}`;

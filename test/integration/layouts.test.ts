@@ -7,7 +7,7 @@ import { Initramfs } from "../support/initramfs.ts";
 import { topMount } from "../support/mount-table.ts";
 import { physicalRoot, shareVar } from "../support/physical-root.ts";
 import { faultySetupRoot, sealroot, setupRoot, unverified } from "../support/program.ts";
-import { bootReport } from "../support/refusal.ts";
+import { bootReport, expectOneBlock, expectRefusal } from "../support/refusal.ts";
 
 /** An image whose /etc has a label. */
 const labelled = (): Promise<string> => image("labelled", (tree) => {
@@ -190,6 +190,23 @@ test("--json prints the report", async () => {
   const done = setupRoot(initramfs, unverified(digest), "--json");
   expect(done).toMatchObject({ exit: 0, stderr: "" });
   expect(JSON.parse(done.stdout)).toEqual(bootReport(initramfs));
+});
+
+test("--json prints a refusal as well, beside the block", async () => {
+  using initramfs = await Initramfs.create();
+  await physicalRoot(initramfs, {});
+  const done = setupRoot(initramfs, `composefs=?${"ab".repeat(32)}`, "--json");
+  expect(JSON.parse(done.stdout)).toMatchObject({ ok: false, error: { code: "SR-E203", exit: 23 } });
+  expectOneBlock(done.stderr, "SR-E203");
+  expect(done.exit).toBe(23);
+});
+
+test("a second run finds no repository in the new root, and changes nothing", async () => {
+  const digest = await image();
+  using initramfs = await Initramfs.create();
+  await physicalRoot(initramfs, { state: [digest] });
+  expect(setupRoot(initramfs, unverified(digest)).exit).toBe(0);
+  expectRefusal(initramfs, "SR-E201", () => setupRoot(initramfs, unverified(digest)));
 });
 
 test("an image without /sysroot boots; the physical root is out of reach, and the report says so", async () => {
