@@ -1,6 +1,7 @@
 /** What setup-root is told: kernel command line, configuration, surroundings. Bad input ends in one clear error, never in a hang. */
 
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import type { ErrorCode } from "../../src/errors/index.ts";
 import { image } from "../support/images.ts";
 import { Initramfs, type InitramfsOptions } from "../support/initramfs.ts";
@@ -52,6 +53,30 @@ describe("kernel command line", () => {
       passedOver: [{ argument: verified(absent), reason: "not in the repository" }],
     });
     for (const text of ["composefs.digest=v7-blake-1:00", "composefs=zz", verified(absent)]) expect(done.stderr).toContain(text);
+  });
+
+  test("SHA-512 names, format 2, upper case, and composefs= by its length", async () => {
+    const digest = await image();
+    const long = "5a".repeat(64);
+    for (const cmdline of [`composefs=?${long}`, `composefs.digest=?v1-sha512-12:${long}`, `composefs.digest=?v2-sha512-12:${long.toUpperCase()}`]) {
+      using initramfs = await Initramfs.create();
+      await physicalRoot(initramfs, { state: [long], meta: '{"version":1,"algorithm":"fsverity-sha512-12"}' });
+      // the name is all that is looked at where nothing can be measured
+      initramfs.shell(`mv /sysroot/composefs/images/${digest} /sysroot/composefs/images/${long}`);
+      expect(setupRoot(initramfs, cmdline).exit).toBe(0);
+      expect(topMount(initramfs.mounts(), "/sysroot")?.source).toBe(`composefs:${long}`);
+      expect(bootReport(initramfs)).toMatchObject({ image: { algorithm: "sha512", digest: long } });
+    }
+  });
+
+  test("bootc looks at composefs.digest= first, composefs-setup-root goes by the order", async () => {
+    const [digest, other] = [await image(), await image("other", (tree) => writeFileSync(`${tree}/usr/other`, "x"))];
+    for (const [layout, expected] of [["bootc", digest], ["composefs", other]] as const) {
+      using initramfs = await Initramfs.create();
+      await physicalRoot(initramfs, { state: [digest, other] });
+      expect(setupRoot(initramfs, `composefs=?${other} ${unverified(digest)}`, "--layout", layout).exit).toBe(0);
+      expect(topMount(initramfs.mounts(), "/sysroot")?.source).toBe(`composefs:${expected}`);
+    }
   });
 
   test("quotes, newlines and what follows -- are read as the kernel has them", async () => {

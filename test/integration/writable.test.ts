@@ -148,6 +148,16 @@ describe("limits", () => {
   });
 });
 
+test("a read-only medium, where nothing is kept on it", async () => {
+  const digest = await image();
+  using initramfs = await Initramfs.create();
+  await physicalRoot(initramfs, { kind: "ext4" });
+  initramfs.write("/etc/conf.toml", '[root]\ntransient = true\n[etc]\nmount = "transient"\n[var]\nmount = "transient"\n');
+  initramfs.shell("mount -o remount,ro /sysroot");
+  expect(setupRoot(initramfs, unverified(digest), "--config", "/etc/conf.toml").exit).toBe(0);
+  initramfs.shell("echo x > /sysroot/new; echo x > /sysroot/etc/new; echo x > /sysroot/var/new");
+});
+
 describe("state directory", () => {
   test("is found by another digest on the command line", async () => {
     const [digest, other] = [await image(), "ab".repeat(32)];
