@@ -113,7 +113,7 @@ async function main(): Promise<number> {
 
   heading(4, "Change one byte of the image on the disk");
   const patch = await flippedByte(disk.path, onDisk(disk.digest), POSITION);
-  const damaged = await damagedDisk(disk.path, [patch]);
+  const damaged = await damagedDisk("demo", disk.path, [patch]);
   fact("file", shortened(onDisk(disk.digest)));
   fact("byte", `${POSITION} of the image, ${patch.offset} of the disk: one bit flipped`);
 

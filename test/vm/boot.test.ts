@@ -120,7 +120,7 @@ const cases: Readonly<Record<string, Case>> = {
       kernel: "6.12",
       disk: async () => {
         const disk = await ext4();
-        return { path: await damagedDisk(disk.path, [await flippedByte(disk.path, onDisk(disk.digest), 1200)]), argument: `${disk.argument} quiet` };
+        return { path: await damagedDisk("test", disk.path, [await flippedByte(disk.path, onDisk(disk.digest), 1200)]), argument: `${disk.argument} quiet` };
       },
     },
     check: (result) => expectStopped(result, "SR-E214", /EIO/),

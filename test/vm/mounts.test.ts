@@ -92,11 +92,13 @@ const cases: Record<string, Checked> = {
     expectRoot(result, disk);
     expectVerified(result, "sha256", disk.digest);
     expect(JSON.stringify(reportOf(result)["passedOver"])).toContain(ABSENT);
+    expect(result.stderr).toContain(ABSENT);
   }),
 
   "an unknown version is skipped": ext4((disk) => ({ cmdline: `composefs.digest=v9-blake3-12:00 ${disk.argument} ${disk.argument}` }), (result, { ext4: disk }) => {
     expectRoot(result, disk);
     expect(JSON.stringify(reportOf(result)["skipped"])).toContain("v9-blake3-12:00");
+    expect(result.stderr).toContain("v9-blake3-12:00");
   }),
 
   "transient root": ext4(() => ({ config: "[root]\ntransient = true\n" }), (result, { ext4: disk }) => {

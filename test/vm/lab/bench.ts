@@ -5,7 +5,7 @@
  * that dracut put there. Each case has a copy-on-write disk of its own and a mount namespace of its own.
  */
 
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheTop } from "./cache.ts";
@@ -69,22 +69,25 @@ export async function bench(what: string, series: KernelSeries, cases: readonly 
   const { kernel, initramfs } = await bootFiles(series);
   const folder = join(cacheTop, "cases");
   await mkdir(folder, { recursive: true });
-  const results = join(folder, `results-${series}-${process.pid}`);
+  const results = join(folder, `results-${process.pid}-${what.replaceAll(" ", "-")}-${series}`);
   writeFileSync(results, "");
   truncateSync(results, SLOT * cases.length + 65536);
   const disks: Disk[] = cases.map(({ disk, readOnlyDisk = false }, index) => ({ path: disk, serial: `case${index}`, readOnly: readOnlyDisk }));
   disks.push({ path: results, serial: "results", keep: true });
+  const archive = extraArchive(files(cases));
   const machine = await boot({
     name: `bench ${what} ${series}`,
     kernel,
-    initramfs: [initramfs, extraArchive(files(cases))],
+    initramfs: [initramfs, archive],
     cmdline: "rdinit=/lab/init quiet",
     disks,
     timeout: 120 + 5 * cases.length,
   });
+  rmSync(archive, { force: true });
   if (!machine.text.includes("CASES DONE")) throw new Error(`the bench machine of ${series} did not finish (${machine.end} after ${machine.seconds.toFixed(0)} s):\n${machine.lines.slice(-40).map(({ text }) => text).join("\n")}`);
   say(`${cases.length} cases on ${series}: ${machine.seconds.toFixed(1)} s`);
   const bytes = readFileSync(results);
+  rmSync(results);
   return new Map(cases.map(({ name }, index) => [name, read(bytes.subarray(index * SLOT, (index + 1) * SLOT), name)]));
 }
 

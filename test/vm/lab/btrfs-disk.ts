@@ -3,7 +3,7 @@
  * write them: mkfs.btrfs fills the disk on the host, and a virtual machine with a kernel that has fs-verity enables it.
  */
 
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectTop } from "./cache.ts";
 import { extraArchive } from "./extra-archive.ts";
@@ -34,5 +34,6 @@ export async function btrfsDisk(stage: string, target: string, label: string): P
     "lab/enable-verity.ts": { content: readFileSync(join(projectTop, "test/vm/lab/enable-verity.ts")) },
   });
   const machine = await boot({ name: "btrfs", kernel, initramfs: [initramfs, archive], cmdline: "rdinit=/lab/init quiet", disks: [{ path: target, keep: true }], memory: 1536, timeout: 300 });
+  rmSync(archive, { force: true });
   if (!machine.text.includes("DISK COMPLETE")) throw new Error(`fs-verity could not be enabled on btrfs (${machine.end}):\n${machine.lines.slice(-30).map(({ text }) => text).join("\n")}`);
 }

@@ -31,6 +31,17 @@ export function cached(kind: string, recipe: readonly string[], build: (director
   return made;
 }
 
+/** Removes what killed runs left behind: files and directories that carry the number of a process that is gone. */
+function sweep(directory: string): void {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+    const owner = /^(?:initramfs|chroot|results)-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+sweep(cacheTop);
+sweep(join(cacheTop, "cases"));
+
 async function make(kind: string, final: string, build: (directory: string) => Promise<void>): Promise<string> {
   mkdirSync(cacheTop, { recursive: true });
   if (existsSync(final)) return final;

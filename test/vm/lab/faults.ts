@@ -30,9 +30,9 @@ export async function flippedByte(disk: string, path: string, position: number):
   return { offset, bytes: Uint8Array.of((byte[0] ?? 0) ^ 1) };
 }
 
-/** A copy of a disk image with changes, for machines that boot from it. It takes the place of the last copy with the same changes. */
-export async function damagedDisk(disk: string, patches: readonly Patch[]): Promise<string> {
-  const target = join(cacheTop, "cases", `damaged-${Bun.hash(JSON.stringify([disk, patches.map(({ offset }) => offset)])).toString(16)}`);
+/** A copy of a disk image with changes, for machines that boot from it. It takes the place of the last copy of that name. */
+export async function damagedDisk(name: string, disk: string, patches: readonly Patch[]): Promise<string> {
+  const target = join(cacheTop, "cases", `damaged-${name}`);
   mkdirSync(dirname(target), { recursive: true });
   await run(["cp", "--sparse=always", "--reflink=auto", disk, target]);
   const file = openSync(target, "r+");

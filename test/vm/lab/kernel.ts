@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { dependencies, type Release, unpack } from "./archive.ts";
 import { cached } from "./cache.ts";
 import { hostPackages } from "./host.ts";
-import { step } from "./progress.ts";
+import { say, step } from "./progress.ts";
 import { run } from "./run.ts";
 import { vmlinux } from "./vmlinux.ts";
 
@@ -39,7 +39,11 @@ async function fetchKernel(series: KernelSeries, directory: string): Promise<voi
   const release = RELEASES[series];
   // The packages were split in forky: image, binary, modules and base are then packages of their own.
   const names = await dependencies(release, "linux-image-cloud-amd64", /^linux-(image|binary|modules|base)-\d/);
-  if (!names.some((name) => name.includes(`-${series}.`))) throw new Error(`Debian ${release} has no kernel ${series} any more: it has ${names.join(", ")}`);
+  if (!names.some((name) => name.includes(`-${series}.`))) {
+    // Stable releases keep their series. forky is still moving, and what is wanted of it is the newest kernel.
+    if (release !== "forky" || names.length === 0) throw new Error(`Debian ${release} has no kernel ${series}: it has ${names.join(", ") || "none"}`);
+    say(`Debian ${release} has moved on from Linux ${series}; in its place: ${names.join(", ")}`);
+  }
   const files = join(directory, "files");
   await mkdir(files);
   await unpack(release, names, files);

@@ -78,7 +78,7 @@ export interface ChrootOptions {
 
 /** Runs a command in a tree with /proc, /sys, /dev and a /tmp of its own; what it writes to the tree is thrown away. */
 export async function inTree(root: string, command: readonly string[], { layers = [], binds = [], timeout = 120 }: ChrootOptions = {}): Promise<string> {
-  const scratch = mkdtempSync(join(cacheTop, "chroot-"));
+  const scratch = mkdtempSync(join(cacheTop, `chroot-${process.pid}-`));
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   const script = [
     "set -e",
