@@ -8,12 +8,11 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheTop } from "./cache.ts";
+import { hostPackages, KEYRING } from "./host.ts";
 import { step } from "./progress.ts";
 import { output, run } from "./run.ts";
 
 export type Release = "bookworm" | "trixie" | "forky";
-
-export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Names that a machine's own sources may use for the release whose archive we look for. */
 const SUITES = new Set(["bookworm", "trixie", "forky", "sid", "stable", "oldstable", "oldoldstable", "testing", "unstable"]);
@@ -48,6 +47,7 @@ function state(release: Release): Promise<string> {
 }
 
 async function prepare(release: Release): Promise<string> {
+  await hostPackages();
   const directory = join(cacheTop, `apt-${release}`);
   mkdirSync(directory, { recursive: true });
   // What a killed run left behind.

@@ -1,8 +1,11 @@
 /** The Debian packages that the lab needs on this machine; installs what is missing. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { run } from "./run.ts";
 import { step } from "./progress.ts";
+
+/** Debian's keys, by which apt and mmdebstrap check what they download. */
+export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Package name to the program that shows that it is there. */
 const NEEDED: Readonly<Record<string, string>> = {
@@ -30,9 +33,9 @@ async function install(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error("the VM tests need root: they unpack a Debian tree and make disks with its owners and modes");
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
   process.env["PATH"] = path;
-  const missing = Object.entries(NEEDED).filter(([, program]) => Bun.which(program, { PATH: path }) === null);
-  if (missing.length === 0) return;
-  const names = missing.map(([name]) => name);
+  const names = Object.entries(NEEDED).flatMap(([name, program]) => (Bun.which(program, { PATH: path }) === null ? [name] : []));
+  if (!existsSync(KEYRING)) names.push("debian-archive-keyring");
+  if (names.length === 0) return;
   if (Bun.which("apt-get", { PATH: path }) === null) {
     throw new Error(`these programs are missing, and this is no Debian that could install them: ${names.join(", ")} (${release()})`);
   }

@@ -6,9 +6,9 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { acquireSettings, archiveFor, KEYRING, type Release, unpack } from "./archive.ts";
+import { acquireSettings, archiveFor, type Release, unpack } from "./archive.ts";
 import { cached, cacheTop } from "./cache.ts";
-import { hostPackages } from "./host.ts";
+import { hostPackages, KEYRING } from "./host.ts";
 import { step } from "./progress.ts";
 import { output, run } from "./run.ts";
 
