@@ -22,8 +22,14 @@ check() {
 }
 
 # The units run under systemd, and the guard in a shell, which every initramfs of dracut has.
+# Where emergency.target is a module of its own (dracut 106), a refusal needs it too: OnFailure= leads there.
 depends() {
-    echo systemd-initrd
+    local dependencies=systemd-initrd module
+    # shellcheck disable=SC2154 # dracutbasedir is dracut's
+    for module in "$dracutbasedir"/modules.d/[0-9][0-9]systemd-emergency; do
+        [[ -d $module ]] && dependencies+=' systemd-emergency'
+    done
+    echo "$dependencies"
 }
 
 installkernel() {

@@ -5,9 +5,9 @@
 
 import type { Climbed } from "../mount/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { cloneMount, type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
+import { type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
 import {
-  DETACHED_RUNG, mountImage, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
+  cloneDirectory, DETACHED_RUNG, mountImage, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
 } from "../mount/index.ts";
 import { during, type Step } from "./blame.ts";
 import type { Decision } from "./decide.ts";
@@ -51,7 +51,7 @@ export function perform(decision: Decision): Outcome {
   const rungs: Record<string, string> = {};
   const notes: string[] = [];
   // cloned first: it must be the old root, whatever happens to the path
-  const physicalRoot = held.use(during(STEPS.sysroot, () => cloneMount(sysroot, "")));
+  const physicalRoot = held.use(during(STEPS.sysroot, () => cloneDirectory(sysroot)));
   if (plan.sysrootReadOnly) during(STEPS.sysroot, () => setMountAttributes(physicalRoot, MOUNT_ATTR.RDONLY));
 
   const image = decision.image === undefined ? undefined : during(STEPS.image, () => record(rungs, "image", mountImage(decision.image ?? raise(), scratch)));
@@ -113,7 +113,7 @@ const attachAll = (scratch: Scratch, ...mounts: readonly (Descriptor | undefined
 
 function cloneRootFs(path: string): Descriptor {
   using directory = openPath(path, O.PATH | O.DIRECTORY);
-  return cloneMount(directory, "");
+  return cloneDirectory(directory);
 }
 
 /** An image without /sysroot boots all the same, as with the peers; the repository is then out of reach. */
@@ -138,7 +138,7 @@ function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan
   during(step, () => {
     if (mount === "bind") {
       using source = stateDirectory();
-      tree.mountOn(name, held.use(cloneMount(source, "")));
+      tree.mountOn(name, held.use(cloneDirectory(source)));
       return;
     }
     using covered = tree.open(name);
