@@ -83,11 +83,11 @@ image_is_mounted() {
     return 1
 }
 
-# Whether the report says "ok": true. Inside a string of the report its quotes would be escaped.
+# Whether the report says so, in its own words: an entry of its top level, which has an indentation of two.
 report_is_good() {
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
-            *'"ok": true'* | *'"ok":true'*) return 0 ;;
+            '  "ok": true' | '  "ok": true,') return 0 ;;
         esac
         line=''
     done < "$report"

@@ -1,0 +1,234 @@
+/** Initramfs images by real dracut, oldest to newest, with the project's module; and what check-initramfs says of them. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { unpack, type Unpacked } from "../../src/initramfs/unpack.ts";
+import { dracut, type DracutTree, dracutTree, layOut, put, type Release, SMALL } from "../support/dracut-tree.ts";
+import { program } from "../support/program.ts";
+import { TemporaryDirectory } from "../support/temporary.ts";
+import { projectTop } from "../vm/lab/cache.ts";
+import { inTree } from "../vm/lab/tree.ts";
+
+const directory = new TemporaryDirectory();
+afterAll(() => directory[Symbol.dispose]());
+
+const MODULE = "usr/lib/dracut/modules.d/37sealroot/module-setup.sh";
+const CONFIG = "usr/lib/composefs/setup-root-conf.toml";
+const UNITS = "/usr/lib/systemd/system";
+const DIGEST = "3d".repeat(32);
+
+interface Report {
+  readonly exit: number | null;
+  readonly helper?: string;
+  readonly kernels: readonly string[];
+  readonly segments: readonly { readonly compression: string }[];
+  readonly findings: readonly { readonly check: string; readonly verdict: string; readonly text: string; readonly profile?: string }[];
+}
+
+function check(name: string, ...options: readonly string[]): Report {
+  const done = Bun.spawnSync([...program(), "check-initramfs", "--json", ...options, join(directory.path, name)], { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 120_000 });
+  if (done.stdout.length === 0) throw new Error(`check-initramfs ended with ${done.exitCode}: ${done.stderr.toString()}`);
+  return { exit: done.exitCode, ...JSON.parse(done.stdout.toString()) };
+}
+
+const said = ({ findings }: Report, verdict: string): readonly string[] => findings.filter((one) => one.verdict === verdict).map(({ check: what, text }) => `${what}: ${text}`);
+
+/** Layers with sealroot's files: the executable, which is big, in one that all share, the rest changed as a test needs it. */
+function layer(name: string, change: (path: string) => void = () => undefined, without: readonly string[] = []): readonly string[] {
+  const shared = join(directory.path, "layer-executable");
+  if (!existsSync(shared)) layOut(shared, ["dracut/37sealroot", "systemd"]);
+  const own = join(directory.path, `layer-${name}`);
+  layOut(own, ["dist/sealroot", ...without]);
+  change(own);
+  return without.includes("dist/sealroot") ? [own] : [own, shared];
+}
+
+const open = (name: string): Promise<Unpacked> =>
+  unpack(Uint8Array.from(readFileSync(join(directory.path, name))), { keep: (path, size) => (/(^|\/)sealroot$/.test(path) ? size : 0), limit: 2 ** 31 });
+
+let trixie: DracutTree;
+beforeAll(async () => {
+  trixie = await dracutTree("trixie");
+}, 1_200_000);
+
+describe.each<[Release, string]>([["bookworm", "059"], ["trixie", "106"], ["forky", "112"]])("Debian %s, dracut %s", (release, version) => {
+  let tree: DracutTree;
+  beforeAll(async () => {
+    tree = await dracutTree(release);
+  }, 1_200_000);
+
+  test("a general initramfs has everything", async () => {
+    expect(readFileSync(join(tree.root, "var/lib/dpkg/status"), "utf8")).toMatch(new RegExp(`^Package: dracut\\n(.+\\n)*?Version: ${version}`, "m"));
+    await dracut(tree, { layers: layer(release), directory: directory.path, name: release, arguments: ["--no-hostonly", "--compress", "zstd -1"] });
+    const report = check(release);
+    expect(said(report, "error")).toEqual([]);
+    expect({ exit: report.exit, helper: report.helper, kernels: report.kernels }).toEqual({ exit: 0, helper: "sealroot", kernels: [tree.kernel.version] });
+    expect(report.segments.at(-1)?.compression).toBe("zstd");
+
+    const { tree: files } = await open(release);
+    for (const unit of ["sealroot-setup-root.service", "sealroot-guard.service"]) {
+      expect(files.find(`${UNITS}/initrd-root-fs.target.wants/${unit}`)?.path).toBe(`${UNITS}/${unit}`);
+    }
+    expect(files.find("/usr/bin/composefs-setup-root")?.path).toBe("/usr/bin/sealroot");
+    expect(files.find(`${UNITS}/composefs-setup-root.service`)?.path).toBe(`${UNITS}/sealroot-setup-root.service`);
+    // What the kernel hashes fs-verity blocks with, where it is not built in.
+    const modules = [...files.list(`/usr/lib/modules/${tree.kernel.version}/kernel/arch/x86/crypto`)];
+    if (release !== "forky") expect(modules.some((name) => name.startsWith("sha256-ssse3.ko"))).toBe(true);
+  }, 900_000);
+
+  test("the executable went through strip and still runs", async () => {
+    const { tree: files } = await open(release);
+    const found = files.file("/usr/bin/sealroot")?.inode;
+    const path = join(directory.path, `sealroot-${release}`);
+    writeFileSync(path, found?.data ?? new Uint8Array(0), { mode: 0o755 });
+    chmodSync(path, 0o755);
+    const run = (file: string): string => Bun.spawnSync([file, "explain"], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: {} }).stdout.toString();
+    expect(run(path)).toBe(run(join(projectTop, "dist/sealroot")));
+    expect(found?.size).toBeLessThan(readFileSync(join(projectTop, "dist/sealroot")).length);
+    rmSync(path);
+  }, 60_000);
+
+  test("it is included when dracut looks at this machine only", async () => {
+    await dracut(tree, { layers: layer(`${release}-host`), directory: directory.path, name: `${release}-host`, arguments: ["--hostonly", "--no-compress"] });
+    expect(said(check(`${release}-host`), "error")).toEqual([]);
+  }, 300_000);
+
+  test("policy and keys come along", async () => {
+    const keys = layer(`${release}-keys`, (path) =>
+      put(path, {
+        [CONFIG]: '[root]\ntransient = false\n[trust] # who may sign\nlevel = "signed" # "/not/a/key"\nkeys = [\n  "/etc/sealroot/one.pub",\n  \'/usr/share/sealroot/keys\', "/etc/sealroot/two.pub",\n]\n',
+        "etc/sealroot/one.pub": "one",
+        "etc/sealroot/two.pub": "two",
+        "usr/share/sealroot/keys/three.pub": "three",
+        "usr/share/sealroot/keys/more/four.pub": "four",
+      }),
+    );
+    await dracut(tree, { layers: keys, directory: directory.path, name: `${release}-keys`, arguments: ["--no-hostonly", ...SMALL] });
+    const report = check(`${release}-keys`);
+    expect(said(report, "ok")).toContain("keys: /etc/sealroot/one.pub, /usr/share/sealroot/keys, /etc/sealroot/two.pub");
+    expect(said(report, "ok")).toContain(`policy: /${CONFIG}, level signed`);
+    const { tree: files } = await open(`${release}-keys`);
+    expect(files.file("/usr/share/sealroot/keys/more/four.pub")).toBeDefined();
+  }, 300_000);
+});
+
+describe("what is missing is said", () => {
+  const without = (pattern: RegExp, replacement: string) => (path: string) => {
+    const file = join(path, MODULE);
+    const text = readFileSync(file, "utf8");
+    const changed = text.replace(pattern, replacement);
+    expect(changed).not.toBe(text);
+    writeFileSync(file, changed);
+  };
+  test.each<[string, (path: string) => void, string | RegExp]>([
+    ["the wants links", without(/^ *ln_r "\$units\/\$unit".*$/m, ":"), /^wants link: nothing starts sealroot-setup-root.service/],
+    ["links where dracut 109 lost them", without(/\$units\/initrd-root-fs/g, "/initrd-root-fs"), /^wants link: \/initrd-root-fs.target.wants\/sealroot-setup-root.service is where systemd does not look/],
+    ["the executable", without(/^ *inst_multiple \/usr\/bin\/sealroot.*$/m, ":"), "executable: /usr/bin/sealroot is not in it"],
+    ["the unit", without(/^ *inst_multiple "\$units\/\$unit".*$/m, ":"), /^unit: sealroot-setup-root.service is not in it/],
+    ["the kernel modules", without(/^installkernel\(\) \{/m, "installkernel() {\n    return 0"), /^kernel: .*: erofs is neither a module in it nor built in$/],
+  ])("%s", async (name, change, error) => {
+    const part = name.replaceAll(" ", "-");
+    await dracut(trixie, { layers: layer(part, change), directory: directory.path, name: part, arguments: ["--no-hostonly", ...SMALL] });
+    const report = check(part);
+    expect(report.exit).toBe(70);
+    expect(said(report, "error")).toContainEqual(typeof error === "string" ? error : expect.stringMatching(error));
+  }, 120_000);
+
+  test("an initramfs that nobody told of sealroot", async () => {
+    await dracut(trixie, { layers: layer("none"), directory: directory.path, name: "none", arguments: ["--no-hostonly", "--no-compress", "--modules", "systemd-initrd base"] });
+    const report = check("none");
+    expect(report.exit).toBe(70);
+    expect(said(report, "error")).toEqual(expect.arrayContaining(["executable: /usr/bin/sealroot is not in it", expect.stringMatching(/^unit: /), expect.stringMatching(/^kernel: .*erofs/)]));
+  }, 120_000);
+});
+
+describe("dracut refuses to make what would not boot", () => {
+  const refused = async (name: string, layers: readonly string[], modules?: string): Promise<string> => {
+    const run = dracut(trixie, { layers, directory: directory.path, name, arguments: ["--no-hostonly", ...SMALL], ...(modules === undefined ? {} : { modules }) });
+    const error = await run.then(() => undefined, (thrown: unknown) => thrown);
+    if (!(error instanceof Error)) throw new Error("dracut made it");
+    expect(existsSync(join(directory.path, name))).toBe(false);
+    return error.message;
+  };
+
+  test("without the executable", async () => {
+    expect(await refused("r1", layer("r1", undefined, ["dist/sealroot"]))).toContain("sealroot: /usr/bin/sealroot is missing");
+  }, 120_000);
+
+  test("without the units", async () => {
+    expect(await refused("r2", layer("r2", undefined, ["systemd"]))).toContain("sealroot-setup-root.service is missing");
+  }, 120_000);
+
+  test("without a key that the policy names", async () => {
+    const layers = layer("r3", (at) => put(at, { [CONFIG]: 'trust = { level = "signed", keys = ["/etc/sealroot/gone.pub"] }\n' }));
+    expect(await refused("r3", layers)).toContain("names the key /etc/sealroot/gone.pub, which does not exist");
+  }, 120_000);
+
+  test("for a kernel without erofs", async () => {
+    const base = join(directory.path, "without-erofs");
+    const { version, modules } = trixie.kernel;
+    cpSync(modules, join(base, "lib/modules"), { recursive: true });
+    rmSync(join(base, "lib/modules", version, "kernel/fs/erofs"), { recursive: true });
+    expect(Bun.spawnSync(["depmod", "-b", base, version]).exitCode).toBe(0);
+    expect(await refused("r4", layer("r4"), join(base, "lib/modules"))).toContain("has no erofs or no overlay filesystem");
+  }, 120_000);
+});
+
+describe("every compression that the kernel takes", () => {
+  // The options that dracut itself uses, but for the levels: these are fast.
+  test.each([
+    ["gzip", "gzip -n -1"],
+    ["bzip2", "bzip2 -1"],
+    ["lzma", "xz --format=lzma -0"],
+    ["xz", "xz --check=crc32 --lzma2=preset=0,dict=1MiB"],
+    ["xz", "xz --check=crc32 --x86 --lzma2=preset=0"],
+    ["lzo", "lzop -1"],
+    ["lz4", "lz4 -l -1"],
+    ["zstd", "zstd -q -1"],
+  ])("%s by %s", async (compression, command) => {
+    if (!existsSync(join(directory.path, "small"))) {
+      await dracut(trixie, { layers: layer("small"), directory: directory.path, name: "small", arguments: ["--no-hostonly", ...SMALL] });
+    }
+    const compress = `${command} -c < /out/small > /out/compressed; printf '\\0\\0\\0' >> /out/compressed`;
+    await dracut(trixie, { layers: [], directory: directory.path, name: "compressed", arguments: [], script: compress });
+    const report = check("compressed");
+    expect(report.segments.map((segment) => segment.compression)).toEqual([compression]);
+    expect(said(report, "error")).toEqual([]);
+  }, 180_000);
+});
+
+describe("unified kernel images", () => {
+  test("one by dracut, with its own command line", async () => {
+    const build = (name: string, argument: string): Promise<string> =>
+      dracut(trixie, { layers: layer(name), directory: directory.path, name, arguments: ["--no-hostonly", ...SMALL, "--uefi", "--kernel-image", "/kernel/vmlinuz", "--kernel-cmdline", `quiet ${argument}`] });
+    await build("good.efi", `composefs.digest=v1-sha256-12:${DIGEST}`);
+    const good = check("good.efi");
+    expect(said(good, "error")).toEqual([]);
+    expect(said(good, "ok")).toContain(`command line: composefs.digest=v1-sha256-12:${DIGEST}`);
+    await build("bad.efi", `composefs.digest=v1-sha256-12:${DIGEST.slice(1)}`);
+    const bad = check("bad.efi");
+    expect(bad.exit).toBe(70);
+    expect(said(bad, "error")).toEqual([expect.stringContaining("the sha256 digest has 63 hex digits, expected are 64")]);
+  }, 180_000);
+
+  test("one with profiles by ukify", async () => {
+    const { version } = trixie.kernel;
+    const script = [
+      `"$@"`,
+      `ukify build --profile='ID=rescue' --cmdline='rescue' --output=/tmp/rescue.efi`,
+      `ukify build --linux=/kernel/vmlinuz --initrd=/out/uki-initramfs --uname=${version} --cmdline='composefs=${DIGEST}' --profile='ID=main' --join-profile=/tmp/rescue.efi --output=/out/profiles.efi`,
+    ].join("\n");
+    await dracut(trixie, { layers: layer("profiles"), directory: directory.path, name: "uki-initramfs", arguments: ["--no-hostonly", ...SMALL], script });
+    const report = check("profiles.efi");
+    expect(report.exit).toBe(70);
+    expect(report.findings.filter(({ verdict }) => verdict === "error")).toMatchObject([{ profile: "rescue", text: expect.stringContaining("it names no image") }]);
+    expect(report.findings.filter(({ profile, verdict }) => profile === "main" && verdict === "ok").map(({ check: what }) => what)).toContain("command line");
+  }, 180_000);
+});
+
+test("the scripts hold no surprises: shellcheck", async () => {
+  const run = (...args: readonly string[]): Promise<string> => inTree(trixie.root, ["shellcheck", ...args], { binds: [[join(projectTop, "dracut/37sealroot"), "/module"]] });
+  expect(await run("--shell=bash", "/module/module-setup.sh")).toBe("");
+  expect(await run("--shell=sh", "/module/guard.sh")).toBe("");
+}, 600_000);
