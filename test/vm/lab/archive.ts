@@ -66,7 +66,7 @@ async function prepare(release: Release): Promise<string> {
       last = error;
     }
   }
-  throw new Error(`Debian ${release} cannot be reached through any of apt's sources`, { cause: last });
+  throw new Error(`Debian ${release} cannot be had through any of apt's sources: ${last instanceof Error ? last.message : String(last)}`);
 }
 
 /** The list of sources exists only while apt runs. */
@@ -132,5 +132,5 @@ export async function unpack(release: Release, names: readonly string[], target:
 /** apt settings of this machine that a bootstrap must keep: proxies and the like. */
 export async function acquireSettings(): Promise<readonly string[]> {
   const dump = await output(["apt-config", "dump"]);
-  return dump.split("\n").filter((line) => /^Acquire::(http|https|ftp|Retries|ForceIPv)/.test(line) && !line.endsWith('"";'));
+  return dump.split("\n").filter((line) => /^Acquire::(http|https|ftp|Retries|ForceIPv|Check-Valid-Until|Check-Date)/.test(line) && !line.endsWith('"";'));
 }
