@@ -61,6 +61,7 @@ export function compile({ target, runtime, root, entryPoints, workspace }: Compi
 export function finish(bytes: Buffer, { target, root, workspace }: Compilation): void {
   const entry = installEntryCode(bytes, { allowed: ALLOWED_ENVIRONMENT, withoutProgram: lastWords("SR-E901"), withoutMemory: lastWords("SR-E109"), withoutProc: lastWords("SR-E104") });
   removeLanguages(bytes);
-  const complaints = judge(bytes, { expectation: target.expectation, entryCode: entry.code, forbidden: [root, workspace] });
+  // not the root itself: the runtime's own "/$bunfs/root/sealroot" holds the name of a clone at /root/sealroot
+  const complaints = judge(bytes, { expectation: target.expectation, entryCode: entry.code, forbidden: [join(root, "src/"), join(root, "node_modules/"), workspace] });
   if (complaints.length > 0) throw new Error(`the file is not what it must be:\n${complaints.map((text) => `  ${text}`).join("\n")}`);
 }
