@@ -11,6 +11,7 @@ import { debianDisk, LABEL, type SystemDisk } from "../vm/lab/disks.ts";
 import { damagedDisk, flippedByte, onDisk } from "../vm/lab/faults.ts";
 import { type BootFiles, bootFiles, executable } from "../vm/lab/initramfs.ts";
 import { boot, type BootResult, type ConsoleLine } from "../vm/lab/qemu.ts";
+import { qemuCommand } from "../vm/lab/qemu-package.ts";
 import { output } from "../vm/lab/run.ts";
 
 const STEPS = 5;
@@ -54,6 +55,7 @@ async function prepare(): Promise<{ disk: SystemDisk; files: BootFiles }> {
   print(dim("  downloads come from the Debian archive that apt is set up with; they are kept in .cache"));
   const disk = await debianDisk({ filesystem: "ext4", algorithm: "sha256", executable: executable() });
   const files = await bootFiles(KERNEL);
+  await qemuCommand();
   fact("image", `${Bun.file(disk.image).size} bytes of EROFS, by mkcomposefs`);
   fact("digest", disk.digest);
   fact("objects", `${await output(["sh", "-c", 'find "$0" -type f -size +64c | wc -l', disk.tree])} files of a Debian trixie tree, fs-verity on each`);
