@@ -4,7 +4,7 @@
  */
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
-import type { Layout, MountKind, TransientLimits } from "../config/index.ts";
+import type { Layout, MountKind, TransientLimits, TrustLevel } from "../config/index.ts";
 
 export interface PlannedMount {
   /** Path in the new root; "(layer)" for what only the overlay sees. */
@@ -38,7 +38,7 @@ export interface Plan {
   readonly replacesSysroot: boolean;
   /** Absent with --root-fs. */
   readonly argument: ImageArgument | undefined;
-  readonly level: "none" | "verity";
+  readonly level: TrustLevel;
   /** verity=require on the overlay */
   readonly enforce: boolean;
   readonly root: RootPlan;
