@@ -34,7 +34,7 @@ installkernel() {
     }
     # Before Linux 6.12 an image is mounted through a loop device.
     hostonly='' instmods loop "${_sealroot_filesystems[@]}"
-    hostonly='' instmods -o "${_sealroot_hashes[@]}"
+    hostonly='' instmods "${_sealroot_hashes[@]}"
     return 0
 }
 
@@ -68,10 +68,10 @@ _sealroot_install_keys() {
         if [[ -d $root$path ]]; then
             inst_dir "$path"
             while IFS= read -r -d '' entry; do
-                inst_simple "${entry#"$root"}" || _sealroot_fail "cannot install the key $entry"
+                inst_multiple "${entry#"$root"}" || _sealroot_fail "cannot install the key $entry"
             done < <(find "$root$path" \( -type f -o -type l \) -print0)
         elif [[ -e $root$path ]]; then
-            inst_simple "$path" || _sealroot_fail "cannot install the key $path"
+            inst_multiple "$path" || _sealroot_fail "cannot install the key $path"
         else
             # The policy would refuse every boot, so this is not for a log that nobody reads.
             _sealroot_fail "$_sealroot_config names the key $path, which does not exist"
@@ -79,6 +79,7 @@ _sealroot_install_keys() {
     done < <(_sealroot_key_paths "$root$_sealroot_config")
 }
 
+# inst_multiple and not inst_simple for what keeps its place: with --sysroot, inst_simple of older versions looks outside.
 install() {
     local root=${dracutsysrootdir-} units=${systemdsystemunitdir:-/usr/lib/systemd/system} file unit
 
@@ -95,7 +96,7 @@ install() {
         do_strip=no
     fi
 
-    inst_binary /usr/bin/sealroot || _sealroot_fail "cannot install /usr/bin/sealroot and its libraries"
+    inst_multiple /usr/bin/sealroot || _sealroot_fail "cannot install /usr/bin/sealroot and its libraries"
     # What a composefs-setup-root.service of another module calls, if one is there.
     ln_r /usr/bin/sealroot /usr/bin/composefs-setup-root
 
@@ -106,21 +107,22 @@ install() {
     # dracut 109 gave up systemdsystemconfdir outside of host-only mode; a link made below it ends up in the
     # top directory, where systemd does not look. The unit directory holds in all versions.
     for unit in sealroot-setup-root.service sealroot-guard.service; do
-        inst_simple "$units/$unit" || _sealroot_fail "cannot install $unit"
+        inst_multiple "$units/$unit" || _sealroot_fail "cannot install $unit"
+        # shellcheck disable=SC2154 # initdir is dracut's
         mkdir -p "$initdir$units/initrd-root-fs.target.wants"
         ln_r "$units/$unit" "$units/initrd-root-fs.target.wants/$unit"
     done
-    inst_simple "$units/initrd-switch-root.service.d/sealroot.conf" || _sealroot_fail "cannot install the guard's drop-in"
+    inst_multiple "$units/initrd-switch-root.service.d/sealroot.conf" || _sealroot_fail "cannot install the guard's drop-in"
     # One root is mounted once: the unit of the peer, where another module brings it, becomes another name for ours.
     ln -sfn sealroot-setup-root.service "$initdir$units/composefs-setup-root.service"
 
     # The policy, and the keys that it names.
     if [[ -e $root$_sealroot_config ]]; then
-        inst_simple "$_sealroot_config" || _sealroot_fail "cannot install $_sealroot_config"
+        inst_multiple "$_sealroot_config" || _sealroot_fail "cannot install $_sealroot_config"
         _sealroot_install_keys
     fi
     for file in /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
-        [[ -e $root$file ]] && inst_simple "$file"
+        [[ -e $root$file ]] && inst_multiple "$file"
     done
 
     # Present in a shell that dracut keeps sourcing other modules into: leave a good status behind.

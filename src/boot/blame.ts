@@ -1,6 +1,6 @@
 /** Turns a failed system call of a step into the error that a person reads: the step's code, unless the errno says more. */
 
-import { type ErrorCode, SealrootError } from "../errors/index.ts";
+import { type ErrorCode, type ErrorFacts, SealrootError } from "../errors/index.ts";
 import { ERRNO, SyscallError } from "../linux/index.ts";
 
 export interface Step {
@@ -12,6 +12,12 @@ export interface Step {
   /** The code where a read failed (EIO, EBADMSG, EUCLEAN): under fs-verity, changed bytes. */
   readonly unreadable?: ErrorCode;
 }
+
+/** The initramfs mounts the physical root read-only unless the command line has `rw`: more often the cause than a medium that is. */
+const READ_ONLY: ErrorFacts = {
+  meaning: "the physical root is mounted read-only, and a directory on it is to take changes",
+  next: 'add rw to the kernel command line; or, for a read-only medium, set mount = "transient" for etc and var',
+};
 
 function codeFor(step: Step, error: SyscallError): ErrorCode {
   if (error.errno === ERRNO.EPERM) return "SR-E105";
@@ -26,6 +32,7 @@ export function during<T>(step: Step, act: () => T): T {
     return act();
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw new SealrootError(codeFor(step, error), { details: [["step", step.name], ["cause", error.message]], cause: error });
+    const facts: ErrorFacts = { details: [["step", step.name], ["cause", error.message]], cause: error };
+    throw new SealrootError(codeFor(step, error), error.errno === ERRNO.EROFS ? { ...facts, ...READ_ONLY } : facts);
   }
 }

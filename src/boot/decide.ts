@@ -3,13 +3,14 @@
  * held open until the decision is disposed of, so that what was checked is what is used.
  */
 
-import { lastValue } from "../cmdline-parser/index.ts";
+import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { Descriptor, ERRNO, isErrno, measureVerity, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
+import { Descriptor, ERRNO, isErrno, measureVerity, readInto, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
 import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
 import { Repository } from "../repository/index.ts";
 import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Refused } from "../trust/index.ts";
+import { during } from "./blame.ts";
 import { locateImage, locateState, openSysroot, type PassedOver } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
 import { listMounts, type Plan } from "./plan.ts";
@@ -35,7 +36,8 @@ function refuseAbsence(inputs: Inputs): SealrootError {
     return new SealrootError("SR-E103", { details: inputs.skipped.map(({ text, explanation }): [string, string] => ["argument", `${text}  (${explanation})`]) });
   }
   const absence = judgeAbsence(inputs.policy.trust);
-  return new SealrootError("SR-E102", { details: absence.reasons.map((reason): [string, string] => ["policy", reason]) });
+  // a policy that lets such a boot pass is not why this one failed
+  return new SealrootError("SR-E102", { details: absence.allowed ? [] : absence.reasons.map((reason): [string, string] => ["policy", reason]) });
 }
 
 function askOverlay(): OverlayFeatures {
@@ -57,21 +59,23 @@ function realPath(file: Descriptor): string {
   }
 }
 
-function refuse(verdict: Refused, argument: { text: string }, image: Descriptor): SealrootError {
+function refuse(verdict: Refused, argument: ImageArgument, image: Descriptor, computeDigest: BootOptions["computeDigest"]): SealrootError {
+  const unmeasured = verdict.code === "SR-E211" || verdict.code === "SR-E212";
+  const computed = unmeasured ? computeDigest?.(image, argument.algorithm) : undefined;
   return new SealrootError(verdict.code, {
     details: [
       ["step", `authenticate ${argument.text}`],
       ...(verdict.expected === undefined ? [] : [["expected", verdict.expected] as const]),
       ...(verdict.found === undefined ? [] : [["found", verdict.found] as const]),
       ["image", realPath(image)],
+      ...(computed === undefined ? [] : [["computed", `${argument.algorithm}:${computed}  (by reading it: ${computed === argument.digest ? "the digest that the argument names" : "NOT the digest that the argument names"})`] as const]),
       ...verdict.reasons.map((reason) => ["policy", reason] as const),
     ],
   });
 }
 
 /** @throws SealrootError for everything that keeps this machine from booting the image */
-export function decide(options: BootOptions): Decision {
-  const inputs = readInputs(options);
+export function decide(options: BootOptions, inputs: Inputs = readInputs(options)): Decision {
   const { policy, candidates } = inputs;
   if (candidates.length === 0) throw refuseAbsence(inputs);
   using held = new DisposableStack();
@@ -82,25 +86,27 @@ export function decide(options: BootOptions): Decision {
   const directories = [{ name: "etc" as const, ...mounts.etc }, { name: "var" as const, ...mounts.var }];
   const needsState = directories.some(({ mount }) => mount === "bind" || mount === "overlay");
 
-  const found = options.rootFs === undefined ? authenticate(inputs, held, sysroot, passedOver) : undefined;
+  const found = options.rootFs === undefined ? authenticate(options, inputs, held, sysroot, passedOver) : undefined;
   const testRoot = judgeTestRoot(policy.trust);
   if (found === undefined && !testRoot.allowed) throw new SealrootError(testRoot.code, { details: testRoot.reasons.map((reason) => ["policy", reason]) });
   const argument = found?.argument ?? candidates[0];
   if (argument === undefined) throw refuseAbsence(inputs);
   const state = needsState ? held.use(locateState(sysroot, argument.digest, candidates)) : undefined;
 
-  const transient = policy.root.transient;
+  const { transient } = policy.root;
+  const imageSource = `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`;
   const partial: Omit<Plan, "mounts"> = {
     layout: options.layout,
     sysroot: options.sysroot,
     target: options.target ?? options.sysroot,
     replacesSysroot: options.target === undefined,
+    rootFs: options.rootFs,
     argument: found?.argument,
     level: found?.verdict.level ?? "none",
     enforce: found?.verdict.enforce ?? false,
     root: {
-      source: found === undefined ? (options.rootFs ?? "") : `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`,
-      transient: transient && found !== undefined,
+      source: found !== undefined ? imageSource : transient ? "transient" : (options.rootFs ?? ""),
+      transient,
       readOnly: !transient || policy.root.readOnly,
       limits: policy.root.limits,
     },
@@ -123,18 +129,28 @@ export function decide(options: BootOptions): Decision {
   };
 }
 
-function authenticate(inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
+/** The superblock's magic number (fs/erofs/erofs_fs.h), so that plan can tell as well, and so that a stray file has a name of its own. */
+function requireErofs(image: Descriptor): void {
+  const [offset, magic] = [1024, 0xe0f5e1e2];
+  const head = new Uint8Array(offset + 4);
+  const length = readInto(image, head);
+  if (length === head.byteLength && new DataView(head.buffer).getUint32(offset, true) === magic) return;
+  throw new SealrootError("SR-E213", { details: [["image", realPath(image)], ["found", length < head.byteLength ? `a file of ${length} bytes` : "a file without an EROFS superblock"]] });
+}
+
+function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
   const repository = held.use(Repository.open(sysroot));
-  const { argument, image } = locateImage(repository, inputs.candidates, passedOver);
+  const { argument, image } = locateImage(repository, inputs, passedOver);
   held.use(image);
-  const measurement = measureVerity(image);
+  const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
-  if (!judged.allowed) throw refuse(judged, argument, image);
+  if (!judged.allowed) throw refuse(judged, argument, image, options.computeDigest);
   const features = askOverlay();
   const verdict = judgeEnforcement(judged, features.verity);
   if (!verdict.allowed) {
     throw new SealrootError(verdict.code, { details: [["found", features.checksOptions ? "overlayfs without verity=" : "overlayfs of Linux 6.4 or older"]] });
   }
+  during({ name: `read ${image.label}`, code: "SR-E214" }, () => requireErofs(image));
   const objects = held.use(repository.openObjects());
   return { argument, image, objects, measurement, verdict, repository: repository.directory.label };
 }

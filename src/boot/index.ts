@@ -3,6 +3,6 @@ export { decide, type Decision } from "./decide.ts";
 export { type BootOptions, DEFAULT_CONFIG, DEFAULT_SYSROOT } from "./options.ts";
 export type { Plan, PlannedMount } from "./plan.ts";
 export { REPORT_PATH } from "./report.ts";
-export { concernsUs, setupRoot } from "./setup-root.ts";
-export { planRows, summarise } from "./summary.ts";
+export { setupRoot } from "./setup-root.ts";
+export { planRows, remarks, summarise } from "./summary.ts";
 export { VERSION } from "./version.ts";

@@ -3,7 +3,8 @@
 import type { ImageArgument } from "../cmdline-parser/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, ERRNO, isErrno, O, openAt, openPath, RESOLVE } from "../linux/index.ts";
-import { Repository } from "../repository/index.ts";
+import type { Repository } from "../repository/index.ts";
+import type { Inputs } from "./read.ts";
 
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 
@@ -27,7 +28,7 @@ export function openSysroot(path: string): Descriptor {
 }
 
 /** The first candidate whose image exists. @throws SealrootError SR-E203 when none does */
-export function locateImage(repository: Repository, candidates: readonly ImageArgument[], passedOver: PassedOver[]): Located {
+export function locateImage(repository: Repository, { candidates, skipped }: Pick<Inputs, "candidates" | "skipped">, passedOver: PassedOver[]): Located {
   const algorithm = repository.meta?.algorithm;
   for (const argument of candidates) {
     if (algorithm !== undefined && argument.algorithm !== algorithm) {
@@ -39,7 +40,10 @@ export function locateImage(repository: Repository, candidates: readonly ImageAr
     passedOver.push({ argument, reason: "not in the repository" });
   }
   throw new SealrootError("SR-E203", {
-    details: passedOver.map(({ argument, reason }): [string, string] => ["tried", `${argument.text}  (${reason})`]),
+    details: [
+      ...passedOver.map(({ argument, reason }) => ["tried", `${argument.text}  (${reason})`] as const),
+      ...skipped.map(({ text, explanation }) => ["skipped", `${text}  (${explanation})`] as const),
+    ],
   });
 }
 
@@ -56,7 +60,7 @@ export function locateState(sysroot: Descriptor, first: string, candidates: read
       return openAt(sysroot, path, O.RDONLY | O.DIRECTORY, BENEATH);
     } catch (error) {
       if (isErrno(error, ERRNO.ENOENT)) continue;
-      throw new SealrootError(isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR) ? "SR-E204" : "SR-E305", { details: [["path", `${sysroot.label}/${path}`]], cause: error });
+      throw new SealrootError(isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR) ? "SR-E204" : "SR-E306", { details: [["path", `${sysroot.label}/${path}`]], cause: error });
     }
   }
   throw new SealrootError("SR-E305", { details: [...digests].map((digest): [string, string] => ["looked for", `${sysroot.label}/state/deploy/${digest}`]) });

@@ -1,6 +1,7 @@
 /** What a boot is asked to do: the options, with composefs-setup-root's names and defaults. */
 
 import type { Layout } from "../config/index.ts";
+import type { Descriptor } from "../linux/index.ts";
 
 export interface BootOptions {
   /** Where the initramfs mounted the physical root. */
@@ -14,6 +15,11 @@ export interface BootOptions {
   /** Instead of an image: a tree that is there already. For tests; a policy of verity or signed refuses it. */
   readonly rootFs: string | undefined;
   readonly layout: Layout;
+  /**
+   * How to name an image's digest that the kernel does not hold, for a refusal: `plan` computes it on machines whose files have no
+   * fs-verity. Never part of the verdict; a boot leaves it out.
+   */
+  readonly computeDigest?: (image: Descriptor, algorithm: "sha256" | "sha512") => string;
 }
 
 export const DEFAULT_SYSROOT = "/sysroot";

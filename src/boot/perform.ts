@@ -29,7 +29,7 @@ const STEPS = {
   image: { name: "mount the image", code: "SR-E303", noDriver: "SR-E300", unreadable: "SR-E214" },
   overlay: { name: "mount the overlay of image and objects", code: "SR-E304", noDriver: "SR-E301", unreadable: "SR-E214" },
   transient: { name: "make the transient layer", code: "SR-E307" },
-  sysroot: { name: "mount the physical root at /sysroot", code: "SR-E308" },
+  sysroot: { name: "mount the physical root at /sysroot", code: "SR-E308", unreadable: "SR-E214" },
   place: { name: "put the new root in place", code: "SR-E308" },
 } as const satisfies Record<string, Step>;
 
@@ -64,13 +64,14 @@ export function perform(decision: Decision): Outcome {
   rungs["tree"] = tree.rung;
 
   const proof = proveRoot(decision, tree, notes);
-  const volatileRoot = plan.replacesSysroot ? volatile(sysroot, notes) : undefined;
   const placement = during(STEPS.place, (): Placement | "target" => {
     if (plan.replacesSysroot) return replaceMount(tree.root, plan.target);
     using target = openPath(plan.target, O.PATH | O.DIRECTORY);
     placeMount(tree.root, target);
     return "target";
   });
+  // last, because it cannot fail the boot and would outlive a failure of the others
+  const volatileRoot = plan.replacesSysroot ? volatile(sysroot, notes) : undefined;
   return { rungs, proof, placement, volatileRoot, notes };
 }
 
@@ -86,25 +87,23 @@ function record<T>(rungs: Record<string, string>, step: string, { value, rung }:
 function buildRoot(building: Building): Tree {
   const { decision, scratch, rungs, held, image } = building;
   const { plan } = decision;
-  if (image === undefined || decision.objects === undefined) {
-    const clone = held.use(during(STEPS.place, () => cloneRootFs(plan.root.source)));
-    return new Tree(clone, scratch, true);
-  }
-  const lower = held.use(openAt(image, ".", O.RDONLY | O.DIRECTORY, 0));
+  const base = image ?? held.use(during(STEPS.place, () => cloneRootFs(plan.rootFs ?? raise())));
+  const grow = (root: Descriptor, detached: boolean): Tree => during(STEPS.place, () => new Tree(root, scratch, detached));
+  if (image === undefined && !plan.root.transient) return grow(base, true);
+  const lower = held.use(during(STEPS.image, () => openAt(base, ".", O.RDONLY | O.DIRECTORY, 0)));
   const writable = plan.root.transient ? held.use(during(STEPS.transient, () => transientLayer(lower, plan.root.limits))) : undefined;
-  const objects = decision.objects;
   const root = during(STEPS.overlay, () =>
     record(rungs, "root", mountOverlay({
       source: plan.root.source,
       lower,
-      data: objects,
+      ...(decision.objects === undefined ? {} : { data: decision.objects }),
       ...(writable === undefined ? {} : { writable }),
       verity: plan.enforce,
       readOnly: plan.root.readOnly,
-      attach: attachAll(scratch, image, writable?.mount),
+      attach: attachAll(scratch, base, writable?.mount),
     })));
   held.use(root);
-  return new Tree(root, scratch, rungs["root"] === DETACHED_RUNG);
+  return grow(root, rungs["root"] === DETACHED_RUNG);
 }
 
 /** Attaches the image and, where there is one, the writable layer's tmpfs. */

@@ -22,6 +22,7 @@ export interface DirectoryPlan {
 }
 
 export interface RootPlan {
+  /** What mountinfo shows as the source of `/`. */
   readonly source: string;
   /** A writable layer on a tmpfs inside the same overlay. */
   readonly transient: boolean;
@@ -36,6 +37,8 @@ export interface Plan {
   readonly target: string;
   /** Whether it takes the place of the sysroot's mount. */
   readonly replacesSysroot: boolean;
+  /** --root-fs: the tree that takes the place of an image. */
+  readonly rootFs: string | undefined;
   /** Absent with --root-fs. */
   readonly argument: ImageArgument | undefined;
   readonly level: TrustLevel;
@@ -60,13 +63,15 @@ const KIND_REASONS: Readonly<Record<Exclude<MountKind, "none">, string>> = {
   transient: "the image's, with changes that are gone at power off",
 };
 
+const TRANSIENT_REASON = "changes to / that are gone at power off";
+
 /** The mounts of a plan in the order in which they are made. */
 export function listMounts(plan: Omit<Plan, "mounts">, image: string | undefined, repository: string | undefined): PlannedMount[] {
   const mounts: PlannedMount[] = [];
   const { root, enforce } = plan;
   if (image !== undefined && repository !== undefined) {
     mounts.push({ target: "(layer)", filesystem: "erofs", source: image, options: ["ro"], reason: enforce ? "the kernel measured this file; it checks every read" : "not verified" });
-    if (root.transient) mounts.push({ target: "(layer)", filesystem: "tmpfs", source: "tmpfs", options: limitOptions(root.limits), reason: "changes to / that are gone at power off" });
+    if (root.transient) mounts.push({ target: "(layer)", filesystem: "tmpfs", source: "tmpfs", options: limitOptions(root.limits), reason: TRANSIENT_REASON });
     mounts.push({
       target: "/",
       filesystem: "overlay",
@@ -75,7 +80,12 @@ export function listMounts(plan: Omit<Plan, "mounts">, image: string | undefined
       reason: enforce ? "the kernel holds every object against the digest in the image" : "objects are not verified",
     });
   } else {
-    mounts.push({ target: "/", filesystem: "bind", source: root.source, options: [], reason: "--root-fs" });
+    const source = plan.rootFs ?? "";
+    mounts.push({ target: root.transient ? "(layer)" : "/", filesystem: "bind", source, options: [], reason: "--root-fs" });
+    if (root.transient) {
+      mounts.push({ target: "(layer)", filesystem: "tmpfs", source: "tmpfs", options: limitOptions(root.limits), reason: TRANSIENT_REASON });
+      mounts.push({ target: "/", filesystem: "overlay", source: root.source, options: [root.readOnly ? "ro" : "rw"], reason: "nothing is verified" });
+    }
   }
   mounts.push({ target: "/sysroot", filesystem: "bind", source: plan.sysroot, options: plan.sysrootReadOnly ? ["ro"] : [], reason: "the physical root" });
   for (const { name, mount, limits } of plan.directories) {

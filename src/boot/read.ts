@@ -3,7 +3,7 @@
 import { type ImageArgument, MAX_COMMAND_LINE, parseImageArguments, type SkippedArgument, splitCommandLine, type Token } from "../cmdline-parser/index.ts";
 import { type ConfigWarning, DEFAULT_POLICY, parseSetupRootConfig, type Policy } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { ERRNO, isErrno, O, openPath, readUpTo } from "../linux/index.ts";
+import { ERRNO, isErrno, O, openPath, readLink, readUpTo, statAt } from "../linux/index.ts";
 import type { BootOptions } from "./options.ts";
 
 export interface Inputs {
@@ -36,13 +36,28 @@ function readCommandLine(given: string | undefined): Uint8Array {
   }
 }
 
+/** A link that leads nowhere was meant to lead to a policy: that is not the same as no policy. */
+function isLink(path: string): boolean {
+  try {
+    readLink(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws SealrootError SR-E101; a missing file is the default policy, as for the peers */
 export function readPolicy(path: string): Pick<Inputs, "policy" | "configFound" | "warnings"> {
   let text: Uint8Array;
   try {
-    text = readInput(path);
+    using file = openPath(path, O.RDONLY | O.NONBLOCK);
+    const { type } = statAt(file);
+    // without a writer it reads as empty, which would be no policy at all
+    if (type === "FIFO") throw new SealrootError("SR-E101", { details: [["file", path], ["found", "a FIFO, not a regular file"]] });
+    text = readUpTo(file, LARGEST_INPUT);
   } catch (error) {
-    if (isMissing(error)) return { policy: DEFAULT_POLICY, configFound: false, warnings: [] };
+    if (isErrno(error, ERRNO.ENOENT) && !isLink(path)) return { policy: DEFAULT_POLICY, configFound: false, warnings: [] };
+    if (error instanceof SealrootError) throw error;
     throw new SealrootError("SR-E101", { details: [["file", path]], cause: error });
   }
   return { ...parseSetupRootConfig(text, path), configFound: true };

@@ -88,13 +88,15 @@ export function journalSuccess(summary: string, decision: Decision): void {
   });
 }
 
-export function journalFailure(block: string, error: SealrootError): void {
+/** The block itself reaches the journal through standard error; this record is for `journalctl -o json` and filters. */
+export function journalFailure(error: SealrootError): void {
   sendToJournal({
-    MESSAGE: block.trimEnd(),
+    MESSAGE: `cannot mount the root: ${error.message} [${error.code}]`,
     MESSAGE_ID: REFUSED_ID,
     PRIORITY: String(PRIORITY.error),
     SEALROOT_CODE: error.code,
     SEALROOT_EXIT: String(error.exit),
     SEALROOT_NEXT: error.next,
+    SEALROOT_DETAILS: error.details.map(([label, text]) => `${label}: ${text}`).join("\n"),
   });
 }

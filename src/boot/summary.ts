@@ -12,6 +12,15 @@ export function summarise({ plan }: Decision): string {
   return `sealroot: / is ${plan.root.source} (${how})${plan.root.transient ? ", changes are gone at power off" : ""}; ${directories(plan)}`;
 }
 
+/** What a person should know although the boot goes on. */
+export function remarks({ inputs, passedOver }: Decision): string[] {
+  return [
+    ...inputs.skipped.map(({ text, explanation }) => `skipped ${text}  (${explanation})`),
+    ...passedOver.map(({ argument, reason }) => `passed over ${argument.text}  (${reason})`),
+    ...inputs.warnings.map(({ path, line, key, message }) => `${path}${line === undefined ? "" : `, line ${line}`}: ${key}: ${message}`),
+  ];
+}
+
 /** The mounts as aligned rows: target, filesystem, source, options, and the reason behind a `#`. */
 export function planRows(plan: Plan): string[] {
   const rows = plan.mounts.map(({ target, filesystem, source, options, reason }) => [target, filesystem, source, options.join(","), `# ${reason}`]);

@@ -11,7 +11,7 @@ const LINK = "/run/systemd/volatile-root";
 export function backingDevice(sysroot: Descriptor): DeviceNumber | undefined {
   try {
     const auto = statAt(HERE, "/dev/gpt-auto-root");
-    if (auto.type === "block") return auto.represents;
+    if (auto.type === "block device") return auto.represents;
   } catch (error) {
     if (!isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR)) throw error;
   }

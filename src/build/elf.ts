@@ -51,6 +51,18 @@ export const PT_GNU_STACK = 0x6474e551;
 export const PF_X = 1;
 export const PF_W = 2;
 
+/** File offset of the header of the section with this index. */
+export function sectionHeaderOffset(bytes: Uint8Array, index: number): number {
+  const view = viewOf(bytes);
+  return word64(view, 40) + index * view.getUint16(58, true);
+}
+
+/** Where the program headers end in the file. */
+export function headersEnd(bytes: Uint8Array): number {
+  const view = viewOf(bytes);
+  return word64(view, 32) + view.getUint16(54, true) * view.getUint16(56, true);
+}
+
 /** Where e_entry stands in the file header. */
 export const ENTRY_OFFSET = 24;
 

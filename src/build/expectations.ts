@@ -1,6 +1,7 @@
 /** Judges a finished executable against what it may be. Pure: bytes in, a list of complaints out. */
 
-import { type Elf, interpreter, neededLibraries, offsetOf, PF_W, PF_X, PT_GNU_STACK, readElf, requiredVersions, sectionNamed } from "./elf.ts";
+import { type Elf, headersEnd, interpreter, neededLibraries, offsetOf, PF_W, PF_X, PT_GNU_STACK, readElf, requiredVersions, sectionNamed } from "./elf.ts";
+import { uncovered } from "./program-part.ts";
 import { readModuleGraph } from "./module-graph.ts";
 import { EXEC_ARGUMENTS, type Expectation, GRAPH_FLAG_CROSS, GRAPH_FLAGS } from "./targets.ts";
 
@@ -55,6 +56,9 @@ export function judge(bytes: Uint8Array, wanted: Wanted): readonly string[] {
 
   const entry = offsetOf(elf, elf.entry);
   if (Buffer.compare(bytes.subarray(entry, entry + wanted.entryCode.length), wanted.entryCode) !== 0) complain("the entry code is not at the entry of the file");
+
+  const lost = uncovered(bytes, elf, headersEnd(bytes));
+  if (lost.length > 0) complain(`${lost.length} bytes, the first at ${String(lost[0])}, are in no section: strip would lose them`);
 
   const section = sectionNamed(elf, ".bun");
   const graph = readModuleGraph(bytes.subarray(section.offset, section.offset + section.size));

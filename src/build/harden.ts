@@ -9,11 +9,10 @@
 
 import { dynamicSymbols, EM_AARCH64, EM_X86_64, type Elf, ENTRY_OFFSET, offsetOf, readElf } from "./elf.ts";
 import { entryCode } from "./entry-code.ts";
+import type { EntryRequest } from "./entry-request.ts";
+import { coverProgram } from "./program-part.ts";
 
-export interface EntryPlan {
-  readonly allowed: readonly string[];
-  readonly withoutProc: { readonly message: string; readonly exit: number };
-}
+export type EntryPlan = Pick<EntryRequest, "allowed" | "withoutProgram" | "withoutMemory" | "withoutProc">;
 
 /** Where code may stand: from the first to behind the last of some functions that nothing calls. */
 export interface Room {
@@ -52,11 +51,12 @@ export function findRoom(bytes: Uint8Array, elf: Elf): Room {
 }
 
 /** Puts the entry code into `bytes` and makes it the first to run. */
-export function installEntryCode(bytes: Uint8Array, plan: EntryPlan): Installed {
+export function installEntryCode(bytes: Buffer, plan: EntryPlan): Installed {
+  const program = coverProgram(bytes);
   const elf = readElf(bytes);
   const room = findRoom(bytes, elf);
   const address = Math.ceil(room.address / 16) * 16;
-  const code = entryCode({ machine: elf.machine, address, next: elf.entry, ...plan });
+  const code = entryCode({ machine: elf.machine, address, next: elf.entry, program, ...plan });
   const size = room.address + room.size - address;
   if (code.length > size) throw new Error(`the entry code takes ${code.length} bytes, the room has ${size}`);
   bytes.set(code, offsetOf(elf, address));

@@ -119,8 +119,11 @@ export function isTargetName(name: string): name is TargetName {
   return Object.hasOwn(TARGETS, name);
 }
 
-/** Flags that the executable starts with, whatever its command line says; part of the file. */
-export const EXEC_ARGUMENTS = "--disallow-code-generation-from-strings=strict";
+/**
+ * Flags that the executable starts with, whatever its command line says; part of the file.
+ * No code from strings (eval, computed imports, the inspector), no native addons, no packages fetched at run time.
+ */
+export const EXEC_ARGUMENTS = "--disallow-code-generation-from-strings=strict --no-addons --no-install";
 
 /**
  * The word of switches at the end of the file: 1, 2, 4, 8 = no .env, bunfig.toml, tsconfig.json,

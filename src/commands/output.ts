@@ -3,17 +3,17 @@
  * would pay for one line.
  */
 
-import { ERRNO, isErrno, isTerminal, writeAll } from "../linux/index.ts";
+import { isTerminal, SyscallError, writeAll } from "../linux/index.ts";
 import { type Style, styleFor } from "../terminal/index.ts";
 
 const encoder = new TextEncoder();
 
-/** A closed descriptor, a full disk or a reader that went away must not change what the program does. */
+/** A closed descriptor, a full disk or a reader that went away must not change what the program does: the root may be mounted by now. */
 function write(fd: number, label: string, text: string): void {
   try {
     writeAll({ fd, label }, encoder.encode(text));
   } catch (error) {
-    if (!isErrno(error, ERRNO.EPIPE, ERRNO.EBADF, ERRNO.EIO, ERRNO.ENOSPC, ERRNO.EAGAIN)) throw error;
+    if (!(error instanceof SyscallError)) throw error;
   }
 }
 

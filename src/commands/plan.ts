@@ -1,8 +1,10 @@
 /** `sealroot plan`: what setup-root would do, without mounting. */
 
-import { decide, type Decision, planRows, summarise } from "../boot/index.ts";
+import { decide, type Decision, planRows, remarks, summarise } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { asSealrootError, type CommandHelp, errorRecord, parseArguments, printable, renderError } from "../terminal/index.ts";
+import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
+import { type Descriptor, readInto } from "../linux/index.ts";
+import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 
@@ -17,21 +19,30 @@ export const help: CommandHelp = {
   ],
 };
 
+/** In pieces, so that an image of any size takes no memory. */
+function* pieces(image: Descriptor): Generator<Uint8Array> {
+  const buffer = new Uint8Array(1 << 20);
+  for (let got = buffer.byteLength; got === buffer.byteLength; ) {
+    got = readInto(image, buffer);
+    yield buffer.subarray(0, got);
+  }
+}
+
+const computeDigest = (image: Descriptor, algorithm: VerityAlgorithm): string => fsverityDigest(pieces(image), algorithm).toHex();
+
 function text(decision: Decision): string {
-  const { plan, inputs, passedOver, reasons } = decision;
+  const { plan, reasons } = decision;
   const facts: (readonly [string, string])[] = [
-    ...inputs.skipped.map(({ text: argument, explanation }) => ["skipped", `${argument}  (${explanation})`] as const),
-    ...passedOver.map(({ argument, reason }) => ["passed over", `${argument.text}  (${reason})`] as const),
+    ...fewLines(remarks(decision)).map((remark) => ["remark", remark] as const),
     ["argument", plan.argument?.text ?? "none (--root-fs)"],
     ["level", plan.enforce ? "verity: enforced by the kernel" : "none: NOT VERIFIED"],
     ...reasons.map((reason) => ["because", reason] as const),
-    ...inputs.warnings.map(({ message }) => ["warning", message] as const),
     ["state", plan.state ?? "not needed"],
     ["target", `${plan.target}${plan.replacesSysroot ? " (replaced)" : ""}`],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
-    summarise(decision),
+    printable(summarise(decision)),
     ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${printable(value)}`),
     "mounts",
     ...planRows(plan).map((row) => `  ${printable(row)}`),
@@ -41,7 +52,7 @@ function text(decision: Decision): string {
 
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
-  const options = bootOptions(parsed);
+  const options = { ...bootOptions(parsed), computeDigest };
   try {
     using decision = decide(options);
     const { plan, inputs, passedOver, reasons, measurement } = decision;

@@ -1,7 +1,7 @@
 /** `sealroot setup-root`: mounts the image that the kernel command line names as the root. Also composefs-setup-root. */
 
-import { concernsUs, setupRoot } from "../boot/index.ts";
-import { type CommandHelp, parseArguments } from "../terminal/index.ts";
+import { setupRoot } from "../boot/index.ts";
+import { type CommandHelp, fewLines, parseArguments, printable } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 
@@ -26,13 +26,18 @@ export const help: CommandHelp = {
 export function run(argv: readonly string[], calledAs?: string): number {
   const parsed = parseArguments(help, argv);
   const options = bootOptions(parsed, calledAs);
-  if (parsed.flag("if-named") && !concernsUs(options)) {
+  const done = setupRoot(options, parsed.flag("if-named"));
+  if (done === undefined) {
     print("sealroot: no argument names a composefs image, and the policy asks for none\n");
     return 0;
   }
-  const { record, summary, verified } = setupRoot(options);
-  if (parsed.flag("json")) printJson(record);
-  else if (verified) print(`${summary}\n`);
-  else printError(`${errorStyle().yellow(summary)}\n`);
+  const { record, summary, remarks, verified } = done;
+  if (parsed.flag("json")) {
+    printJson(record);
+    return 0;
+  }
+  for (const remark of fewLines(remarks)) printError(`sealroot: ${printable(remark)}\n`);
+  if (verified) print(`${summary}\n`);
+  else printError(`${errorStyle().yellow(printable(summary))}\n`);
   return 0;
 }

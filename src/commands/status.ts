@@ -81,9 +81,9 @@ interface Status {
 }
 
 function render({ digest, level, root, reportAgrees, report }: Status, style: Style): string {
-  const rows: [string, string][] = [
-    ["booted", digest === null ? style.red("/ is not a composefs mount") : digest],
-    ["verified", level === "verity" ? style.green("every read, by the kernel (verity=require)") : style.red("NOT VERIFIED")],
+  const rows: [label: string, text: string, paint?: (text: string) => string][] = [
+    digest === null ? ["booted", "/ is not a composefs mount", style.red] : ["booted", digest],
+    level === "verity" ? ["verified", "every read, by the kernel (verity=require)", style.green] : ["verified", "NOT VERIFIED", style.red],
   ];
   if (root !== null) rows.push(["/", `${root.filesystem} ${root.source} ${root.options.filter((option) => /^(ro|rw|metacopy|redirect_dir|verity)/.test(option)).join(",")}`]);
   if (report === null) rows.push(["report", `none (${REPORT_PATH}); booted by another helper`]);
@@ -98,8 +98,8 @@ function render({ digest, level, root, reportAgrees, report }: Status, style: St
       const list = report[key];
       if (Array.isArray(list)) for (const item of list) rows.push([key.slice(0, -1), textOf(item)]);
     }
-    if (reportAgrees === false) rows.push(["warning", style.red("the report speaks of another image than the mount table")]);
+    if (reportAgrees === false) rows.push(["warning", "the report speaks of another image than the mount table", style.red]);
   }
   const width = Math.max(...rows.map(([label]) => label.length));
-  return `${rows.map(([label, value]) => `${style.bold(label.padEnd(width))}  ${value.includes("\x1b") ? value : printable(value)}`).join("\n")}\n`;
+  return `${rows.map(([label, text, paint]) => `${style.bold(label.padEnd(width))}  ${paint === undefined ? printable(text) : paint(printable(text))}`).join("\n")}\n`;
 }

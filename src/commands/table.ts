@@ -22,5 +22,6 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "setup-root", summary: "mount the image that the kernel command line names as the root", load: () => setupRoot },
   { name: "plan", summary: "print what setup-root would do, without mounting", load: () => import("./plan.ts") },
   { name: "status", summary: "what is booted and how it was verified", load: () => import("./status.ts") },
+  { name: "check-initramfs", summary: "say whether an initramfs or a unified kernel image can boot a sealed root", load: () => import("./check-initramfs.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },
 ];

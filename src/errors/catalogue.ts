@@ -29,6 +29,7 @@ const catalogue = {
   "SR-E106": entry(15, "the policy does not allow to switch verity off", "the argument carries `?`, the policy in the initramfs asks for more", "boot an entry without `?`, or set insecure-argument in the initramfs"),
   "SR-E107": entry(16, "the policy asks for a signature", "level = \"signed\" and no signed commit names this image", "sign the image, or boot the previous entry"),
   "SR-E108": entry(17, "a test option is refused by the policy", "--root-fs mounts a tree that nothing authenticates", "remove --root-fs"),
+  "SR-E109": entry(19, "there is no memory for compiled code", "the kernel refuses 2.25 GiB of address space that is writable and executable; sealroot's runtime compiles code as it runs, and makes its system calls through it", "remove MemoryDenyWriteExecute= and LimitAS= from the unit, raise ulimit -v; with SELinux, allow execmem"),
 
   // 2xx: finding and authenticating the image
   "SR-E200": entry(20, "the physical root cannot be opened", "the filesystem that holds the repository is not mounted where it is expected", "check root= and the sysroot mount"),
@@ -39,7 +40,7 @@ const catalogue = {
   "SR-E210": entry(30, "the image does not match its digest", "the image file was replaced or belongs to another version", "boot the previous entry, then reinstall this image"),
   "SR-E211": entry(31, "the image has no fs-verity", "the image file was copied without fs-verity, so the kernel cannot vouch for it", "boot the previous entry, then: fsverity enable on the object, if its digest is right"),
   "SR-E212": entry(32, "fs-verity is not available for the image", "the filesystem or the kernel is built without fs-verity, or the filesystem feature is off", "ext4: tune2fs -O verity; other filesystems: ext4, btrfs and f2fs have it"),
-  "SR-E213": entry(33, "the image is not an EROFS image", "the file carries the right digest but its content is not a composefs image", "rebuild the image"),
+  "SR-E213": entry(33, "the image is not an EROFS image", "the file has no EROFS superblock: it is something else, or cut short; if its digest was verified, it was built wrong", "boot the previous entry, then reinstall this image"),
   "SR-E214": entry(34, "the image cannot be read", "reading the image failed; with fs-verity this means that bytes on the disk were changed", "treat the disk as damaged; boot the previous entry"),
 
   // 22x, 23x: signatures
@@ -88,6 +89,7 @@ const catalogue = {
 
   // 9xx: ourselves
   "SR-E900": entry(99, "sealroot itself failed", "an unexpected error inside sealroot; please report it", "report this text; boot the previous entry"),
+  "SR-E901": entry(98, "the executable is damaged", "the program is missing from it: something rewrote or cut the file after it was built", "install the file as it was built"),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

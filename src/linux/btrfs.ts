@@ -33,7 +33,7 @@ export function btrfsDevice(directory: Descriptor): DeviceNumber | undefined {
     const path = device.subarray(PATH_OFFSET);
     const end = path.indexOf(0);
     const facts = statAt(HERE, new TextDecoder().decode(path.subarray(0, end < 0 ? path.length : end)));
-    return facts.type === "block" ? facts.represents : undefined;
+    return facts.type === "block device" ? facts.represents : undefined;
   }
   return undefined;
 }

@@ -50,8 +50,17 @@ export function openPath(path: string, flags: number): Descriptor {
   return openAt(HERE, path, flags, 0);
 }
 
+/**
+ * Opens for use the very file that an O_PATH descriptor holds: so that the type of a file from the disk is known before anything
+ * is opened that acts when it is opened (a device), or waits (a FIFO).
+ */
+export function reopen(file: Descriptor, flags: number): Descriptor {
+  const how = openHow(flags, 0, 0);
+  return new Descriptor(check(rawSyscall("openat2", AT_FDCWD, cString(file.path), how, how.byteLength), () => `open(${file.label})`), file.label);
+}
+
 export interface FileFacts {
-  readonly type: "regular" | "directory" | "symlink" | "block" | "character" | "other";
+  readonly type: "regular file" | "directory" | "symbolic link" | "block device" | "character device" | "FIFO" | "socket" | "file of unknown type";
   /** Permission bits with set-id and sticky, 0o7777. */
   readonly permissions: number;
   readonly uid: number;
@@ -70,7 +79,9 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-const TYPES: Readonly<Record<number, FileFacts["type"]>> = { 0o10: "regular", 0o4: "directory", 0o12: "symlink", 0o6: "block", 0o2: "character" };
+const TYPES: Readonly<Record<number, FileFacts["type"]>> = {
+  0o1: "FIFO", 0o2: "character device", 0o4: "directory", 0o6: "block device", 0o10: "regular file", 0o12: "symbolic link", 0o14: "socket",
+};
 const STATX_BASIC_AND_MOUNT_ID = 0x17ff;
 
 /** statx(2) of `path` below `directory`, or of the descriptor itself with an empty path. Symbolic links are followed unless it is empty. */
@@ -80,7 +91,7 @@ export function statAt(directory: DirectoryDescriptor, path = ""): FileFacts {
   const view = new DataView(buffer.buffer);
   const mode = view.getUint16(28, true);
   return {
-    type: TYPES[mode >> 12] ?? "other",
+    type: TYPES[mode >> 12] ?? "file of unknown type",
     permissions: mode & 0o7777,
     uid: view.getUint32(20, true),
     gid: view.getUint32(24, true),
@@ -106,8 +117,16 @@ export function readInto(file: Descriptor, buffer: Uint8Array): number {
 
 /** Reads at most `limit` bytes from the descriptor's position. The result is shorter only at the end of the file. */
 export function readUpTo(file: Descriptor, limit: number): Uint8Array {
-  const buffer = new Uint8Array(limit);
-  return buffer.subarray(0, readInto(file, buffer));
+  // most files here are small, and the runtime pays for every page of a large buffer
+  let buffer = new Uint8Array(Math.min(limit, 4096));
+  let length = readInto(file, buffer);
+  while (length === buffer.byteLength && length < limit) {
+    const larger = new Uint8Array(Math.min(limit, length * 4));
+    larger.set(buffer);
+    length += readInto(file, larger.subarray(length));
+    buffer = larger;
+  }
+  return buffer.subarray(0, length);
 }
 
 /** Writes all of `bytes`, from the descriptor's position. */

@@ -5,7 +5,7 @@ export { Descriptor } from "./descriptor.ts";
 export { ERRNO, errnoName, errnoText } from "./errno.ts";
 export {
   type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
-  readInto, readLink, readUpTo, removeDirectory, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
+  readInto, readLink, readUpTo, removeDirectory, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";
 export {

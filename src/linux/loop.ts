@@ -21,14 +21,14 @@ const CONTROL: DeviceNumber = { major: 10, minor: 237 };
 
 /**
  * /dev/loop-control. Where the node is missing, because the driver is a module that nothing has loaded yet, opening a node of
- * its number makes the kernel load it ("char-major-10-237" is the module's alias). `scratch` is a directory for that node.
+ * its number makes the kernel load it ("char-major-10-237" is the module's alias). `scratch` gives a directory for that node.
  */
-function openControl(scratch: string): Descriptor {
+function openControl(scratch: () => string): Descriptor {
   try {
     return openPath("/dev/loop-control", O.RDWR);
   } catch (error) {
     if (!isErrno(error, ERRNO.ENOENT)) throw error;
-    const node = `${scratch}/loop-control`;
+    const node = `${scratch()}/loop-control`;
     makeCharacterDevice(node, CONTROL);
     return openPath(node, O.RDWR);
   }
@@ -50,7 +50,7 @@ function openLoop(number: number): Descriptor {
  * A read-only loop device over an open file; it goes away when the last user does (autoclear), so keep the descriptor until
  * the mount exists. Another user may take the free number first: EBUSY is answered with a new one.
  */
-export function attachLoop(file: Descriptor, scratch: string): Descriptor {
+export function attachLoop(file: Descriptor, scratch: () => string): Descriptor {
   using control = openControl(scratch);
   for (let attempt = 0; ; attempt++) {
     const number = check(rawSyscall("ioctl", control.fd, LOOP_CTL_GET_FREE), () => "ioctl(/dev/loop-control, LOOP_CTL_GET_FREE)");

@@ -7,7 +7,8 @@
  * loop device  LOOP_CTL_GET_FREE, LOOP_CONFIGURE, then as above
  */
 
-import { attachLoop, type Descriptor, ERRNO, FilesystemContext } from "../linux/index.ts";
+import { SealrootError } from "../errors/index.ts";
+import { attachLoop, type Descriptor, ERRNO, FilesystemContext, isErrno } from "../linux/index.ts";
 import { climb, type Climbed } from "./ladder.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -19,13 +20,29 @@ export function mountImage(image: Descriptor, scratch: Scratch): Climbed<Descrip
       {
         name: "loop device",
         climb: () => {
-          using loop = attachLoop(image, scratch.path);
+          using loop = loopDevice(image, scratch);
           return mountFrom(loop.path, image.label);
         },
       },
     ],
     [ERRNO.ENOTBLK],
   );
+}
+
+/** What is missing here is not EROFS, and the catalogue's words for a missing driver would send a person after that. */
+function loopDevice(image: Descriptor, scratch: Scratch): Descriptor {
+  try {
+    return attachLoop(image, () => scratch.path);
+  } catch (error) {
+    if (!isErrno(error, ERRNO.ENODEV, ERRNO.ENXIO, ERRNO.ENOENT)) throw error;
+    throw new SealrootError("SR-E300", {
+      summary: "the kernel has no loop devices",
+      details: [["cause", error.message]],
+      meaning: "EROFS before Linux 6.12, and on some filesystems, mounts an image by a loop device; the loop driver is not in the kernel or not in the initramfs",
+      next: "rebuild the initramfs with the loop module: sealroot check-initramfs",
+      cause: error,
+    });
+  }
 }
 
 function mountFrom(source: string, label: string): Descriptor {

@@ -33,9 +33,9 @@ export class Scratch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#mount?.close();
     if (this.#place === undefined) return;
-    detachMount(this.#place);
+    if (this.#mount !== undefined) detachMount(this.#place);
+    this.#mount?.close();
     removeDirectory(HERE, this.#place);
     this.#place = undefined;
   }
@@ -45,13 +45,15 @@ export class Scratch implements Disposable {
     makeDirectory(HERE, RUN_DIRECTORY, 0o755);
     const place = `${RUN_DIRECTORY}/mount.${process.pid}`;
     makeDirectory(HERE, place, 0o700);
+    // from here on there is something to remove
+    this.#place = place;
     using context = new FilesystemContext("tmpfs");
     context.setString("mode", "0700");
     context.setString("size", "1m");
-    const mount = context.mount(0, place);
+    using draft = context.mount(0, place);
     using point = openPath(place, O.PATH | O.DIRECTORY | O.NOFOLLOW);
-    attachMount(mount, point);
-    this.#place = place;
+    attachMount(draft, point);
+    const mount = draft.take();
     this.#mount = mount;
     setMountAttributes(mount, 0, true);
     return mount;

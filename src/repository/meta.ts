@@ -19,6 +19,12 @@ export const META_LIMIT = 64 * 1024;
 
 const refuse = (path: string, problem: string): SealrootError => new SealrootError("SR-E202", { details: [["file", path], ["found", problem]] });
 
+/** A value as the file has it, cut to what a console line bears: the whole file may be one value. */
+function quote(value: unknown): string {
+  const text = value === undefined ? "missing" : JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function strings(value: unknown): readonly string[] | undefined {
@@ -39,15 +45,15 @@ export function parseMeta(bytes: Uint8Array, path: string): RepositoryMeta {
   }
   if (!isRecord(parsed)) throw refuse(path, "not a JSON object");
   const { version, algorithm, features = {} } = parsed;
-  if (typeof version !== "number" || !Number.isInteger(version) || version < 1) throw refuse(path, `version ${JSON.stringify(version)}`);
+  if (typeof version !== "number" || !Number.isInteger(version) || version < 1) throw refuse(path, `version ${quote(version)}`);
   if (version > SUPPORTED_VERSION) throw refuse(path, `version ${version}; this sealroot knows ${SUPPORTED_VERSION}`);
   const known = typeof algorithm === "string" ? /^fsverity-(sha256|sha512)-12$/.exec(algorithm) : null;
   const hash = known?.[1];
-  if (hash !== "sha256" && hash !== "sha512") throw refuse(path, `algorithm ${JSON.stringify(algorithm)}`);
+  if (hash !== "sha256" && hash !== "sha512") throw refuse(path, `algorithm ${quote(algorithm)}`);
   if (!isRecord(features)) throw refuse(path, "features is not an object");
   const incompatible = strings(features["incompatible"]);
   const readOnlyCompatible = strings(features["read-only-compatible"]);
   if (incompatible === undefined || readOnlyCompatible === undefined) throw refuse(path, "features are not lists of names");
-  if (incompatible.length > 0) throw refuse(path, `feature ${incompatible.map((name) => JSON.stringify(name)).join(", ")}, which this sealroot does not know`);
+  if (incompatible.length > 0) throw refuse(path, `incompatible features ${quote(incompatible)}, which this sealroot does not know`);
   return { version, algorithm: hash, readOnlyCompatible };
 }

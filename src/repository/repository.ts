@@ -4,22 +4,41 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, isErrno, O, openAt, readUpTo, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { META_LIMIT, parseMeta, type RepositoryMeta } from "./meta.ts";
 
 export const REPOSITORY = "composefs";
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 
-/** A lookup that found nothing is a value; one that was led out of the repository, or to the wrong kind of file, is an error. */
+/** Whoever reads a repository and cannot: led out of it or to the wrong kind of file, not allowed to, or the disk fails. */
+function unreadable(path: string, error: unknown): unknown {
+  if (!(error instanceof SyscallError)) return error;
+  const facts = { details: [["path", path] as const], cause: error };
+  if (isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR)) return new SealrootError("SR-E204", facts);
+  if (isErrno(error, ERRNO.EACCES, ERRNO.EPERM)) return new SealrootError("SR-E105", { ...facts, summary: "the repository may not be read" });
+  return new SealrootError("SR-E214", { ...facts, summary: "the repository cannot be read" });
+}
+
+/** A lookup that found nothing is a value. */
 function openInside(directory: Descriptor, path: string, flags: number): Descriptor | undefined {
   try {
     return openAt(directory, path, flags, BENEATH);
   } catch (error) {
     if (isErrno(error, ERRNO.ENOENT)) return undefined;
-    if (isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR)) {
-      throw new SealrootError("SR-E204", { details: [["path", `${directory.label}/${path}`]], cause: error });
-    }
-    throw error;
+    throw unreadable(`${directory.label}/${path}`, error);
+  }
+}
+
+/** A regular file for reading. Looked at before it is opened: a device may act, or wait, when somebody only opens it. */
+function openFile(directory: Descriptor, path: string): Descriptor | undefined {
+  using found = openInside(directory, path, O.PATH);
+  if (found === undefined) return undefined;
+  try {
+    const { type } = statAt(found);
+    if (type !== "regular file") throw new SealrootError("SR-E204", { details: [["path", found.label], ["found", `a ${type}, not a regular file`]] });
+    return reopen(found, O.RDONLY);
+  } catch (error) {
+    throw unreadable(found.label, error);
   }
 }
 
@@ -37,17 +56,14 @@ export class Repository implements Disposable {
   static open(sysroot: Descriptor): Repository {
     using directory = openInside(sysroot, REPOSITORY, O.RDONLY | O.DIRECTORY);
     if (directory === undefined) throw new SealrootError("SR-E201", { details: [["looked for", `${sysroot.label}/${REPOSITORY}`]] });
-    using file = openInside(directory, "meta.json", O.RDONLY | O.NONBLOCK);
-    const meta = file === undefined ? undefined : parseMeta(readRegular(file, META_LIMIT), file.label);
+    using file = openFile(directory, "meta.json");
+    const meta = file === undefined ? undefined : parseMeta(readMeta(file), file.label);
     return new Repository(directory.take(), meta);
   }
 
   /** The image file `images/<digest>`, opened once; undefined when there is none. */
   openImage(digest: string): Descriptor | undefined {
-    using image = openInside(this.directory, `images/${digest}`, O.RDONLY | O.NONBLOCK);
-    if (image === undefined) return undefined;
-    requireRegular(image);
-    return image.take();
+    return openFile(this.directory, `images/${digest}`);
   }
 
   /** The object store, for use as an overlay's data layer. */
@@ -62,12 +78,10 @@ export class Repository implements Disposable {
   }
 }
 
-function requireRegular(file: Descriptor): void {
-  const { type } = statAt(file);
-  if (type !== "regular") throw new SealrootError("SR-E204", { details: [["path", file.label], ["found", `a ${type}, not a regular file`]] });
-}
-
-function readRegular(file: Descriptor, limit: number): Uint8Array {
-  requireRegular(file);
-  return readUpTo(file, limit);
+function readMeta(file: Descriptor): Uint8Array {
+  try {
+    return readUpTo(file, META_LIMIT);
+  } catch (error) {
+    throw unreadable(file.label, error);
+  }
 }

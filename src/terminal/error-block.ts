@@ -15,27 +15,46 @@ export function asSealrootError(error: unknown): SealrootError {
 
 /**
  * Text from disks, command lines and kernels reaches a console here, so control characters (which could redraw the
- * screen or forge lines) are shown as escapes.
+ * screen or forge lines) are shown as escapes. Line breaks too: whoever allows them splits the text first.
  */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** A console shows 25 lines, and a serial one sends 10 KB a second; the JSON and the journal have everything. */
+const MOST_LINES = 12;
+const LONGEST_LINE = 1000;
+
+const clip = (text: string): string => (text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}… (${text.length - LONGEST_LINE} more)` : text);
+
+/** The first of a long list, and how many more there are. */
+export function fewLines(lines: readonly string[]): readonly string[] {
+  return lines.length <= MOST_LINES ? lines : [...lines.slice(0, MOST_LINES), `and ${lines.length - MOST_LINES} more`];
 }
 
 /** The block, with a final newline. `action` is what was being done, e.g. "cannot mount the root". */
 export function renderError(error: SealrootError, action: string | undefined, style: Style = PLAIN): string {
-  const rows: (readonly [string, string])[] = [...error.details];
-  if (error.cause !== undefined && !rows.some(([label]) => label === "cause")) rows.push(["cause", describeCause(error.cause)]);
+  const rows: (readonly [string, string])[] = error.details.slice(0, MOST_LINES);
+  if (error.details.length > MOST_LINES) rows.push(["…", `and ${error.details.length - MOST_LINES} more`]);
+  if (error.cause !== undefined && !error.details.some(([label]) => label === "cause")) rows.push(["cause", describeCause(error.cause)]);
   rows.push(["meaning", error.meaning], ["next", error.next]);
   const width = Math.max(...rows.map(([label]) => label.length));
-  const head = `sealroot: ${action === undefined ? "" : `${action}: `}${printable(error.message)}`;
+  const head = `sealroot: ${action === undefined ? "" : `${action}: `}${printable(clip(error.message))}`;
   const lines = [`${style.bold(style.red(head.padEnd(CODE_COLUMN)))}  [${error.code}]`];
   for (const [label, text] of rows) {
-    const [first, ...more] = printable(text).split("\n");
-    lines.push(`  ${style.dim(label.padEnd(width))}  ${first ?? ""}`);
+    const [first = "", ...more] = fewLines(text.split("\n")).map((line) => printable(clip(line)));
+    lines.push(`  ${style.dim(label.padEnd(width))}  ${first}`);
     for (const line of more) lines.push(`  ${" ".repeat(width)}  ${line}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** A label that stands for several facts becomes a list of them. */
+function detailRecord(error: SealrootError): Record<string, string | string[]> {
+  const record = new Map<string, string[]>();
+  for (const [label, text] of error.details) record.set(label, [...(record.get(label) ?? []), text]);
+  return Object.fromEntries([...record].map(([label, [first = "", ...more]]) => [label, more.length === 0 ? first : [first, ...more]]));
 }
 
 /** The same facts for programs. */
@@ -44,7 +63,7 @@ export function errorRecord(error: SealrootError): Record<string, unknown> {
     code: error.code,
     exit: error.exit,
     message: error.message,
-    details: Object.fromEntries(error.details),
+    details: detailRecord(error),
     ...(error.cause === undefined ? {} : { cause: describeCause(error.cause) }),
     meaning: error.meaning,
     next: error.next,

@@ -1,10 +1,24 @@
-/** The interpreter that a program asks for (ELF PT_INTERP; System V ABI, 64- and 32-bit little-endian). Pure and bounded. */
+/** The interpreter that a program asks for: the dynamic linker of an ELF file, or what the first line of a script names. Pure and bounded. */
 
 const PT_INTERP = 3;
 const LONGEST_PATH = 4096;
 
-/** @param head the first bytes of the file @returns undefined for anything that is not an ELF file with an interpreter in `head` */
-export function elfInterpreter(head: Uint8Array): string | undefined {
+/** What the kernel looks at of a script (BINPRM_BUF_SIZE). */
+const SCRIPT_HEAD = 256;
+
+/** @param head the first bytes of the file @returns undefined where nothing interprets it, or that does not stand in `head` */
+export function interpreterOf(head: Uint8Array): string | undefined {
+  return head[0] === 0x23 && head[1] === 0x21 ? scriptInterpreter(head) : elfInterpreter(head);
+}
+
+/** `#!` and a path, blanks before and after it allowed (fs/binfmt_script.c). */
+function scriptInterpreter(head: Uint8Array): string | undefined {
+  const [line = ""] = new TextDecoder().decode(head.subarray(2, SCRIPT_HEAD)).split("\n", 1);
+  return /^[ \t]*([^ \t\0]+)/.exec(line)?.[1];
+}
+
+/** PT_INTERP (System V ABI, 64- and 32-bit little-endian). */
+function elfInterpreter(head: Uint8Array): string | undefined {
   if (head.byteLength < 64 || head[0] !== 0x7f || head[1] !== 0x45 || head[2] !== 0x4c || head[3] !== 0x46 || head[5] !== 1) return undefined;
   const wide = head[4] === 2;
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);

@@ -1,0 +1,109 @@
+/**
+ * Which system calls fail, and how. From the environment variable FAULTS (JSON, see {@link Faults}).
+ *
+ * What an older kernel refuses is modelled on its source; the kernels themselves run in test/vm, where there is one.
+ */
+
+import { appendFileSync, readFileSync, statSync } from "node:fs";
+
+type Argument = number | Uint8Array | null;
+type Syscall = (name: string, ...args: Argument[]) => number;
+
+export interface Faults {
+  /** Makes the kernel look like one of this version. */
+  readonly kernel?: "6.14" | "6.12" | "6.6" | "6.5" | "6.1";
+  /** The call of this number (from 0, in the order in which they are made) fails, unless it may not: see {@link UNDO}. */
+  readonly failCall?: number;
+  readonly errno?: number;
+  /** Every call of this name (and, for ioctl, of this request; for fsopen, of this type) fails. */
+  readonly failAll?: { readonly call: string; readonly what?: number | string };
+  /** fs-verity measures this SHA-256 digest (of any file). */
+  readonly measured?: string;
+  /** A file that gets a line for each call: number, name, result. */
+  readonly log?: string;
+}
+
+const ENOTBLK = 15;
+const EINVAL = 22;
+const EBADF = 9;
+const FS_IOC_MEASURE_VERITY = 0xc0046686;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_SET_FD = 5;
+const FSCONFIG_CREATE = 6;
+const MOVE_MOUNT_BENEATH = 0x200;
+/** What undoes, and what cannot be undone: a kernel in which these fail leaves no one a choice. */
+const UNDO = new Set(["close", "umount2", "unlinkat", "exit_group"]);
+
+const decoder = new TextDecoder();
+const text = (argument: Argument | undefined): string => (argument instanceof Uint8Array ? decoder.decode(argument.subarray(0, argument.indexOf(0))) : "");
+
+/** Whether the descriptor's mount is attached to this namespace's tree. */
+function isDetached(fd: number): boolean {
+  const id = /^mnt_id:\t(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1];
+  return !readFileSync("/proc/self/mountinfo", "utf8").split("\n").some((line) => line.startsWith(`${id} `));
+}
+
+/** The errno with which a kernel of this version would refuse, 0 if it would not. */
+function refusedBy(kernel: NonNullable<Faults["kernel"]>, types: ReadonlyMap<number, string>, name: string, args: readonly Argument[]): number {
+  const [first, second, third] = args;
+  const version = Number(kernel.slice(2));
+  const fd = typeof first === "number" ? first : -1;
+  if (name === "fsconfig") {
+    const overlay = types.get(fd) === "overlay";
+    if (second === FSCONFIG_CREATE && types.get(fd) === "erofs" && version < 12 && backedByFile.has(fd)) return ENOTBLK;
+    if (overlay && second === FSCONFIG_SET_FD) {
+      if (version < 13) return version < 5 ? EBADF : EINVAL;
+      if (version < 15 && typeof args[4] === "number" && isDetached(args[4])) return EINVAL;
+    }
+    if (overlay && second === FSCONFIG_SET_STRING) {
+      const key = text(third);
+      if (version < 7 && (key === "lowerdir+" || key === "datadir+")) return EINVAL;
+      if (version < 6 && key === "verity") return EINVAL;
+      if (version < 5 && key === "lowerdir" && text(args[3]).includes("::")) return EINVAL;
+    }
+  }
+  if (name === "move_mount") {
+    if (version < 5 && typeof args[4] === "number" && (args[4] & MOVE_MOUNT_BENEATH) !== 0) return EINVAL;
+    if (version < 15 && typeof third === "number" && third >= 0 && isDetached(third)) return EINVAL;
+  }
+  return 0;
+}
+
+/** fsopen descriptors whose source is a regular file. */
+const backedByFile = new Set<number>();
+
+export function underRules(real: Syscall): Syscall {
+  const faults: Faults = JSON.parse(process.env["FAULTS"] ?? "{}") as Faults;
+  const types = new Map<number, string>();
+  let number = 0;
+  return (name, ...args) => {
+    const current = number++;
+    const done = (result: number, why = ""): number => {
+      if (faults.log !== undefined) appendFileSync(faults.log, `${current} ${name} ${result}${why}\n`);
+      return result;
+    };
+    if (faults.failCall === current && !UNDO.has(name)) return done(-(faults.errno ?? EINVAL), " injected");
+    const { failAll } = faults;
+    if (failAll?.call === name && (failAll.what === undefined || (name === "ioctl" ? args[1] : text(args[0])) === failAll.what)) return done(-(faults.errno ?? EINVAL), " injected");
+    if (faults.kernel !== undefined) {
+      // before 6.5 overlayfs takes any option while it is being configured
+      const overlayOption = name === "fsconfig" && args[1] === FSCONFIG_SET_STRING && types.get(Number(args[0])) === "overlay";
+      if (faults.kernel === "6.1" && overlayOption && text(args[2]) === "sealroot-probe") return done(0, " pretended");
+      const refused = refusedBy(faults.kernel, types, name, args);
+      if (refused !== 0) return done(-refused, ` not in ${faults.kernel}`);
+    }
+    if (faults.measured !== undefined && name === "ioctl" && args[1] === FS_IOC_MEASURE_VERITY && args[2] instanceof Uint8Array) {
+      args[2].set([1, 0, 32, 0, ...Uint8Array.fromHex(faults.measured)]);
+      return done(0, " pretended");
+    }
+    const result = real(name, ...args);
+    if (name === "fsopen" && result >= 0) {
+      types.set(result, text(args[0]));
+      backedByFile.delete(result);
+    }
+    if (name === "fsconfig" && text(args[2]) === "source" && types.get(Number(args[0])) === "erofs") {
+      if (statSync(text(args[3])).isFile()) backedByFile.add(Number(args[0]));
+    }
+    return done(result);
+  };
+}
