@@ -8,7 +8,7 @@
  */
 
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { PUBLIC_KEY_BYTES, toSpki } from "./public-keys.ts";
+import { isSmallOrder, PUBLIC_KEY_BYTES, toSpki } from "./public-keys.ts";
 
 export const SIGNATURE_BYTES = 64;
 
@@ -49,11 +49,11 @@ export function verifyWith(engines: readonly Engine[], publicKey: Uint8Array, me
 }
 
 /**
- * Whether these bytes can be a signature by any key over any message: 64 bytes, R the encoding of a point, S below the
- * order of the group. For telling a damaged signature from one by another key; never for a verdict.
+ * Whether these bytes can be a signature that somebody made: 64 bytes, R the encoding of a point and not one of the eight
+ * that nobody hits upon by chance, S below the order of the group. For telling a damaged signature from one by another key; never for a verdict.
  */
 export function isPossibleSignature(signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES) return false;
+  if (signature.length !== SIGNATURE_BYTES || isSmallOrder(signature.subarray(0, 32))) return false;
   try {
     ed25519.Point.fromBytes(signature.subarray(0, 32), false);
     ed25519.Point.Fn.fromBytes(signature.subarray(32));

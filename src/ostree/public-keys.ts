@@ -35,7 +35,7 @@ export function toSpki(publicKey: Uint8Array): Uint8Array {
 
 export const keyId = (publicKey: Uint8Array): string => Bun.SHA256.hash(toSpki(publicKey), "hex");
 
-/** y of the points of order 1, 2, 4 and 8, without the sign of x: keys for which anyone can sign. */
+/** y of the points of order 1, 2, 4 and 8, without the sign of x. */
 const SMALL_ORDER: ReadonlySet<string> = new Set([
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -53,9 +53,12 @@ export function keyProblem(publicKey: Uint8Array): string | undefined {
   const y = publicKey.slice();
   y[31] = (y[31] ?? 0) & 0x7f;
   if (y[31] === 0x7f && y.subarray(1, 31).every((byte) => byte === 0xff) && (y[0] ?? 0) >= 0xed) return "no canonical encoding of a point";
-  if (SMALL_ORDER.has(y.toHex())) return "a point of small order, for which anyone can sign";
+  if (isSmallOrder(publicKey)) return "a point of small order, for which anyone can sign";
   return undefined;
 }
+
+/** Whether 32 bytes are the canonical encoding, up to the sign, of a point of order 1, 2, 4 or 8. */
+export const isSmallOrder = (point: Uint8Array): boolean => SMALL_ORDER.has(point.with(31, (point[31] ?? 0) & 0x7f).toHex());
 
 /**
  * The keys of a file, each once.

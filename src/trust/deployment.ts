@@ -4,21 +4,45 @@
  */
 
 import type { TrustPolicy } from "../config/index.ts";
-import { parseCommit, objectId } from "../ostree/index.ts";
-import { SealrootError } from "../errors/index.ts";
-import type { Evidence } from "./evidence.ts";
-import { describePolicy, type Measurement, type Verdict } from "./judge.ts";
+import { type ErrorCode, SealrootError } from "../errors/index.ts";
+import { baseCommit, MAX_COMMIT_BYTES, objectId, parseCommit } from "../ostree/index.ts";
+import type { Evidence, FoundCommit } from "./evidence.ts";
+import { describePolicy, type Measurement, type Refused, type Verdict } from "./judge.ts";
 import { type Image, judgeEvidence, namesOther } from "./signed.ts";
 
 export interface DeploymentInput {
   readonly policy: TrustPolicy | undefined;
   /** Of the deployment's `.ostree.cfs`. */
   readonly measured: Measurement;
-  /** The deployment's commit, or, for a commit that bootc made and that has no detached metadata of its own, its base commit. */
+  /** Commits: as deploymentCommits() has them. */
   readonly evidence: Evidence;
 }
 
 export const OSTREE_DIGEST = "ostree.composefs.digest.v0";
+
+/**
+ * The commits that may speak for a deployment: its own, and, when bootc made that one and there is no detached metadata beside
+ * it, the base commit that it names. As ostree does it: metadata beside the deployment's commit, even empty, rules the base commit out.
+ * @param commitId from the name of the deployment's directory
+ * @param readCommit the commit object of an id and the detached metadata beside it, if it is in the repository
+ */
+export function deploymentCommits(commitId: string, readCommit: (id: string) => FoundCommit | undefined): FoundCommit[] {
+  const own = readCommit(commitId);
+  if (own === undefined) return [];
+  if (own.commitmeta !== undefined || own.bytes.length > MAX_COMMIT_BYTES || objectId(own.bytes) !== commitId) return [own];
+  const base = baseOf(own);
+  const found = base === undefined ? undefined : readCommit(base);
+  return found === undefined ? [own] : [own, found];
+}
+
+function baseOf({ bytes }: FoundCommit): string | undefined {
+  try {
+    return baseCommit(bytes);
+  } catch (error) {
+    if (error instanceof SealrootError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * 1. Below level "verity" nothing is asked.
@@ -39,19 +63,32 @@ export function judgeDeployment({ policy, measured, evidence }: DeploymentInput)
   return judgeUnsigned(image, evidence, reasons);
 }
 
-function judgeUnsigned(image: Image, { commits: [commit] }: Evidence, reasons: readonly string[]): Verdict {
-  if (commit === undefined) return { allowed: false, code: "SR-E227", reasons: [...reasons, "the deployment's commit is not in the repository"] };
+function judgeUnsigned(image: Image, { commits }: Evidence, before: readonly string[]): Verdict {
+  const refusals: Refused[] = [];
+  for (const commit of commits) {
+    const reasons = [...before, ...refusals.flatMap((refusal) => refusal.reasons.slice(before.length))];
+    const outcome = judgeUnsignedCommit(image, commit, reasons);
+    if (outcome.allowed) return outcome;
+    refusals.push(outcome);
+  }
+  // The base commit, where there is one, is the one that should have named the image.
+  return refusals.at(-1) ?? { allowed: false, code: "SR-E227", reasons: [...before, "the deployment's commit is not in the repository"] };
+}
+
+function judgeUnsignedCommit(image: Image, { id, bytes, origin }: FoundCommit, reasons: readonly string[]): Verdict {
+  const refuse = (code: ErrorCode, reason: string): Refused => ({ allowed: false, code, reasons: [...reasons, `${origin}: ${reason}`] });
+  if (bytes.length > MAX_COMMIT_BYTES) return refuse("SR-E229", `a commit of ${bytes.length} bytes, of at most ${MAX_COMMIT_BYTES}`);
+  const actual = objectId(bytes);
+  if (actual !== id) return refuse("SR-E226", `the bytes are those of commit ${actual}, the name says ${id}`);
   try {
-    const id = objectId(commit.bytes);
-    if (id !== commit.id) return { allowed: false, code: "SR-E226", reasons: [...reasons, `${commit.origin}: the bytes are those of commit ${id}`] };
-    const other = namesOther(parseCommit(commit.bytes), image);
+    const other = namesOther(parseCommit(bytes), image);
     if (other === undefined) {
       return { allowed: true, level: "verity", enforce: true, enforceOptional: false, reasons: [...reasons, `commit ${id} names the image's digest; nothing says who made the commit`] };
     }
-    const refused = { allowed: false, code: other.code, reasons: [...reasons, `${commit.origin}: ${other.reason}`] } as const;
+    const refused = refuse(other.code, other.reason);
     return other.names === undefined ? refused : { ...refused, expected: `${image.algorithm}:${other.names}`, found: `${image.algorithm}:${image.digest}` };
   } catch (error) {
-    const code = error instanceof SealrootError ? error.code : "SR-E225";
-    return { allowed: false, code, reasons: [...reasons, `${commit.origin}: the commit cannot be read`] };
+    if (!(error instanceof SealrootError)) throw error;
+    return refuse(error.code, error.details.map(([, text]) => text).join("; "));
   }
 }
