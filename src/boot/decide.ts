@@ -6,11 +6,11 @@
 import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { Descriptor, ERRNO, isErrno, measureVerity, readInto, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
-import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
+import { type Descriptor, measureVerity, type VerityMeasurement } from "../linux/index.ts";
 import { Repository } from "../repository/index.ts";
-import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Refused } from "../trust/index.ts";
+import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot } from "../trust/index.ts";
 import { during } from "./blame.ts";
+import { askOverlay, refusal, requireErofs } from "./image.ts";
 import { locateImage, locateState, openSysroot, type PassedOver } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
 import { listMounts, type Plan } from "./plan.ts";
@@ -38,40 +38,6 @@ function refuseAbsence(inputs: Inputs): SealrootError {
   const absence = judgeAbsence(inputs.policy.trust);
   // a policy that lets such a boot pass is not why this one failed
   return new SealrootError("SR-E102", { details: absence.allowed ? [] : absence.reasons.map((reason): [string, string] => ["policy", reason]) });
-}
-
-function askOverlay(): OverlayFeatures {
-  try {
-    return overlayFeatures();
-  } catch (error) {
-    if (isErrno(error, ERRNO.EPERM)) throw new SealrootError("SR-E105", { cause: error });
-    if (error instanceof SyscallError) throw new SealrootError("SR-E301", { cause: error });
-    throw error;
-  }
-}
-
-/** What the descriptor really is, for messages: images/<digest> is a link to an object. */
-function realPath(file: Descriptor): string {
-  try {
-    return readLink(file.path);
-  } catch {
-    return file.label;
-  }
-}
-
-function refuse(verdict: Refused, argument: ImageArgument, image: Descriptor, computeDigest: BootOptions["computeDigest"]): SealrootError {
-  const unmeasured = verdict.code === "SR-E211" || verdict.code === "SR-E212";
-  const computed = unmeasured ? computeDigest?.(image, argument.algorithm) : undefined;
-  return new SealrootError(verdict.code, {
-    details: [
-      ["step", `authenticate ${argument.text}`],
-      ...(verdict.expected === undefined ? [] : [["expected", verdict.expected] as const]),
-      ...(verdict.found === undefined ? [] : [["found", verdict.found] as const]),
-      ["image", realPath(image)],
-      ...(computed === undefined ? [] : [["computed", `${argument.algorithm}:${computed}  (by reading it: ${computed === argument.digest ? "the digest that the argument names" : "NOT the digest that the argument names"})`] as const]),
-      ...verdict.reasons.map((reason) => ["policy", reason] as const),
-    ],
-  });
 }
 
 /** @throws SealrootError for everything that keeps this machine from booting the image */
@@ -129,22 +95,13 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
   };
 }
 
-/** The superblock's magic number (fs/erofs/erofs_fs.h), so that plan can tell as well, and so that a stray file has a name of its own. */
-function requireErofs(image: Descriptor): void {
-  const [offset, magic] = [1024, 0xe0f5e1e2];
-  const head = new Uint8Array(offset + 4);
-  const length = readInto(image, head);
-  if (length === head.byteLength && new DataView(head.buffer).getUint32(offset, true) === magic) return;
-  throw new SealrootError("SR-E213", { details: [["image", realPath(image)], ["found", length < head.byteLength ? `a file of ${length} bytes` : "a file without an EROFS superblock"]] });
-}
-
 function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
   const repository = held.use(Repository.open(sysroot));
   const { argument, image } = locateImage(repository, inputs, passedOver);
   held.use(image);
   const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
-  if (!judged.allowed) throw refuse(judged, argument, image, options.computeDigest);
+  if (!judged.allowed) throw refusal(judged, argument, image, options.computeDigest);
   const features = askOverlay();
   const verdict = judgeEnforcement(judged, features.verity);
   if (!verdict.allowed) {
