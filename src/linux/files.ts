@@ -129,6 +129,19 @@ export function readUpTo(file: Descriptor, limit: number): Uint8Array {
   return buffer.subarray(0, length);
 }
 
+/** pread(2): `length` bytes from `offset`; fewer only at the end of the file. The descriptor's position stays. */
+export function readAt(file: Descriptor, offset: number, length: number): Uint8Array {
+  const buffer = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const part = buffer.subarray(done);
+    const got = check(rawSyscall("pread64", file.fd, part, part.byteLength, offset + done), () => `pread(${file.label}, ${length} bytes at ${offset})`);
+    if (got === 0) break;
+    done += got;
+  }
+  return buffer.subarray(0, done);
+}
+
 /** Writes all of `bytes`, from the descriptor's position. */
 export function writeAll(file: Pick<Descriptor, "fd" | "label">, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength; ) {
