@@ -3,7 +3,7 @@
  * held open until the decision is disposed of, so that what was checked is what is used.
  */
 
-import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
+import { lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, measureVerity, type VerityMeasurement } from "../linux/index.ts";
