@@ -7,11 +7,11 @@ import { describeCause, type SealrootError } from "../errors/index.ts";
 import { HERE, makeDirectory, replaceFile } from "../linux/index.ts";
 import { RUN_DIRECTORY } from "../mount/index.ts";
 import { errorRecord } from "../terminal/index.ts";
+import { readInput } from "./config-file.ts";
 import type { Decision } from "./decide.ts";
 import { sendToJournal } from "./journal.ts";
 import type { BootOptions } from "./options.ts";
 import type { Outcome } from "./perform.ts";
-import { readInput } from "./read.ts";
 import { VERSION } from "./version.ts";
 
 export const REPORT_PATH = `${RUN_DIRECTORY}/boot.json`;

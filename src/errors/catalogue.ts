@@ -60,6 +60,12 @@ const catalogue = {
   "SR-E233": entry(113, "the private key cannot be used", "it is neither PEM with PKCS#8 nor OSTree's base64 of 64 bytes, or not Ed25519", "make one: sealroot keygen"),
   "SR-E234": entry(114, "the signatures cannot be read", "the commit's detached metadata (.commitmeta) is damaged", "copy it again, or sign again: sealroot sign"),
 
+  // 24x: OSTree deployments
+  "SR-E240": entry(50, "the OSTree deployment cannot be found", "ostree= on the kernel command line names no deployment of this disk", "check root= and ostree=; boot another entry"),
+  "SR-E241": entry(51, "the OSTree deployment is not where deployments are", "ostree= leads to something that is no deployment, or a part of the deployment is a link", "treat the disk as tampered with; boot the previous entry"),
+  "SR-E242": entry(52, "the OSTree deployment has no composefs image", "the deployment has no .ostree.cfs; OSTree writes one where composefs is enabled in the tree that is deployed", "enable composefs in the tree's prepare-root.conf and deploy again, or boot the previous entry"),
+  "SR-E243": entry(53, "a deployment without composefs is not for sealroot", "neither the policy nor prepare-root.conf in the initramfs asks for composefs", "OSTree's own ostree-prepare-root boots plain deployments; or set enabled = yes, verity or signed in prepare-root.conf"),
+
   // 3xx: mounting
   "SR-E300": entry(40, "the kernel cannot mount EROFS", "the EROFS driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the erofs module: sealroot check-initramfs"),
   "SR-E301": entry(41, "the kernel cannot mount overlayfs", "the overlay driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the overlay module: sealroot check-initramfs"),
