@@ -6,21 +6,22 @@
 import { lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, measureVerity, type VerityMeasurement } from "../linux/index.ts";
-import { Repository } from "../repository/index.ts";
-import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot } from "../trust/index.ts";
-import { during } from "./blame.ts";
-import { askOverlay, refusal, requireErofs } from "./image.ts";
-import { locateImage, locateState, openSysroot, type PassedOver } from "./locate.ts";
+import type { Descriptor, VerityMeasurement } from "../linux/index.ts";
+import { judgeAbsence, judgeTestRoot } from "../trust/index.ts";
+import { authenticate, type Authenticated, type ComputedDigest } from "./authenticate.ts";
+import { locateState, openSysroot, type PassedOver } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
-import { listMounts, type Plan } from "./plan.ts";
+import { describeVoucher, listMounts, type Plan } from "./plan.ts";
 import { type Inputs, readInputs } from "./read.ts";
 
 export interface Decision extends Disposable {
   readonly inputs: Inputs;
   readonly plan: Plan;
   readonly passedOver: readonly PassedOver[];
-  readonly measurement: VerityMeasurement | undefined;
+  /** A computed one is for `verify` alone; perform() takes none. */
+  readonly measurement: VerityMeasurement | ComputedDigest | undefined;
+  /** Level "signed": where commits and signatures were looked for, and what could not be used. */
+  readonly evidence?: Authenticated["evidence"];
   /** Why the level is what it is, for people. */
   readonly reasons: readonly string[];
   readonly sysroot: Descriptor;
@@ -70,6 +71,7 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     argument: found?.argument,
     level: found?.verdict.level ?? "none",
     enforce: found?.verdict.enforce ?? false,
+    signed: describeVoucher(found?.verdict.voucher),
     root: {
       source: found !== undefined ? imageSource : transient ? "transient" : (options.rootFs ?? ""),
       transient,
@@ -86,6 +88,7 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     plan: { ...partial, mounts: listMounts(partial, found?.image.label, found?.repository) },
     passedOver,
     measurement: found?.measurement,
+    evidence: found?.evidence,
     reasons: found?.verdict.reasons ?? testRoot.reasons,
     sysroot,
     image: found?.image,
@@ -93,21 +96,4 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     state,
     [Symbol.dispose]: () => keep.dispose(),
   };
-}
-
-function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
-  const repository = held.use(Repository.open(sysroot));
-  const { argument, image } = locateImage(repository, inputs, passedOver);
-  held.use(image);
-  const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
-  const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
-  if (!judged.allowed) throw refusal(judged, argument, image, options.computeDigest);
-  const features = askOverlay();
-  const verdict = judgeEnforcement(judged, features.verity);
-  if (!verdict.allowed) {
-    throw new SealrootError(verdict.code, { details: [["found", features.checksOptions ? "overlayfs without verity=" : "overlayfs of Linux 6.4 or older"]] });
-  }
-  during({ name: `read ${image.label}`, code: "SR-E214" }, () => requireErofs(image));
-  const objects = held.use(repository.openObjects());
-  return { argument, image, objects, measurement, verdict, repository: repository.directory.label };
 }

@@ -1,6 +1,6 @@
 /** What is asked of the kernel and of an image's file before it is mounted, whoever's image it is. */
 
-import { SealrootError } from "../errors/index.ts";
+import { type Detail, SealrootError } from "../errors/index.ts";
 import { type Descriptor, ERRNO, isErrno, readInto, readLink, SyscallError } from "../linux/index.ts";
 import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
 import type { Refused } from "../trust/index.ts";
@@ -45,7 +45,7 @@ export interface Asked {
 }
 
 /** A verdict against an image as an error, with the digests and the policy behind it. */
-export function refusal(verdict: Refused, asked: Asked, image: Descriptor, computeDigest: BootOptions["computeDigest"]): SealrootError {
+export function refusal(verdict: Refused, asked: Asked, image: Descriptor, computeDigest: BootOptions["computeDigest"], more: readonly Detail[] = []): SealrootError {
   const unmeasured = verdict.code === "SR-E211" || verdict.code === "SR-E212";
   const computed = unmeasured ? computeDigest?.(image, asked.algorithm) : undefined;
   const compared = asked.digest === undefined ? "" : `: ${computed === asked.digest ? "the digest that the argument names" : "NOT the digest that the argument names"}`;
@@ -57,6 +57,7 @@ export function refusal(verdict: Refused, asked: Asked, image: Descriptor, compu
       ["image", realPath(image)],
       ...(computed === undefined ? [] : [["computed", `${asked.algorithm}:${computed}  (by reading it${compared})`] as const]),
       ...verdict.reasons.map((reason) => ["policy", reason] as const),
+      ...more,
     ],
   });
 }

@@ -46,6 +46,7 @@ interface Building {
 
 export function perform(decision: Decision): Outcome {
   const { plan, sysroot } = decision;
+  if (decision.measurement?.kind === "computed") throw new Error("a decision made on a computed digest is not for mounting");
   using held = new DisposableStack();
   const scratch = held.use(new Scratch());
   const rungs: Record<string, string> = {};

@@ -5,6 +5,7 @@
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
 import type { Layout, MountKind, TransientLimits, TrustLevel } from "../config/index.ts";
+import type { Voucher } from "../trust/index.ts";
 
 export interface PlannedMount {
   /** Path in the new root; "(layer)" for what only the overlay sees. */
@@ -30,6 +31,24 @@ export interface RootPlan {
   readonly limits: TransientLimits;
 }
 
+/** Who vouches for the image, as reports have it. */
+export interface Signed {
+  /** Commit id; null where the bare digest was signed. */
+  readonly commit: string | null;
+  /** Ids of the keys whose signatures were verified, as many as the policy's threshold. */
+  readonly keys: readonly string[];
+  readonly origin: string;
+  /** Seconds since 1970; text when it is beyond what a JSON number holds; null for a bare digest, which carries no date. */
+  readonly timestamp: number | string | null;
+}
+
+export function describeVoucher(voucher: Voucher | undefined): Signed | undefined {
+  if (voucher === undefined) return undefined;
+  const { commitId, keyIds, origin, timestamp } = voucher;
+  const time = timestamp === undefined ? null : timestamp <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(timestamp) : String(timestamp);
+  return { commit: commitId ?? null, keys: keyIds, origin, timestamp: time };
+}
+
 export interface Plan {
   readonly layout: Layout;
   readonly sysroot: string;
@@ -44,6 +63,8 @@ export interface Plan {
   readonly level: TrustLevel;
   /** verity=require on the overlay */
   readonly enforce: boolean;
+  /** At level "signed". */
+  readonly signed?: Signed | undefined;
   readonly root: RootPlan;
   readonly sysrootReadOnly: boolean;
   readonly directories: readonly DirectoryPlan[];

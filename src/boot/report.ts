@@ -44,6 +44,8 @@ export function successRecord(options: BootOptions, decision: Decision, outcome:
     enforced: plan.enforce,
     ...(plan.argument === undefined ? {} : { image: { argument: plan.argument.text, digest: plan.argument.digest, algorithm: plan.argument.algorithm } }),
     ...(measurement === undefined ? {} : { measured: measurement }),
+    ...(plan.signed === undefined ? {} : { signed: plan.signed }),
+    ...(decision.evidence === undefined ? {} : { lookedAt: decision.evidence.places }),
     reasons: decision.reasons,
     skipped: inputs.skipped,
     passedOver: decision.passedOver.map(({ argument, reason }) => ({ argument: argument.text, reason })),
@@ -85,6 +87,7 @@ export function journalSuccess(summary: string, decision: Decision): void {
     SEALROOT_ARGUMENT: plan.argument?.text ?? "",
     SEALROOT_DIGEST: plan.argument?.digest ?? "",
     SEALROOT_STATE: plan.state ?? "",
+    ...(plan.signed === undefined ? {} : { SEALROOT_COMMIT: plan.signed.commit ?? "", SEALROOT_KEYS: plan.signed.keys.join(" ") }),
   });
 }
 
