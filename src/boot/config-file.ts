@@ -2,6 +2,7 @@
 
 import { SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno, O, openPath, readLink, readUpTo, statAt } from "../linux/index.ts";
+import type { PolicyFiles } from "./trusted-keys.ts";
 
 /** Both are far smaller; a reader of its own judges what is longer. */
 const LARGEST_INPUT = 128 * 1024;
@@ -21,8 +22,12 @@ function isLink(path: string): boolean {
   }
 }
 
-/** A file of the initramfs, undefined when it is missing. @throws SealrootError SR-E101 */
-export function readConfigFile(path: string): Uint8Array | undefined {
+/**
+ * A file of the initramfs, undefined when it is missing.
+ * @param files an initramfs that is not the running system @throws SealrootError SR-E101
+ */
+export function readConfigFile(path: string, files?: PolicyFiles): Uint8Array | undefined {
+  if (files !== undefined) return files.typeOf(path) === undefined ? undefined : files.read(path, LARGEST_INPUT);
   try {
     using file = openPath(path, O.RDONLY | O.NONBLOCK);
     const { type } = statAt(file);

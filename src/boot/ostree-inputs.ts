@@ -8,6 +8,7 @@ import {
   type ComposefsWish, NO_PREPARE_ROOT, parsePrepareRoot, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig, raiseWish,
 } from "../config/index.ts";
 import { readConfigFile } from "./config-file.ts";
+import type { PolicyFiles } from "./trusted-keys.ts";
 
 export interface OstreeInputs {
   /** What names the deployment, as on the command line; undefined when nothing does. */
@@ -21,8 +22,8 @@ export interface OstreeInputs {
   readonly files: readonly string[];
 }
 
-export function readOstreeInputs(tokens: readonly Token[]): OstreeInputs {
-  const { config, files } = readPrepareRoot();
+export function readOstreeInputs(tokens: readonly Token[], initramfs?: PolicyFiles): OstreeInputs {
+  const { config, files } = readPrepareRoot(initramfs);
   const wish = allValues(tokens, PREPARE_ROOT_ARGUMENT).reduce<ComposefsWish>(raiseWish, config.composefs);
   return { ...deploymentTarget(tokens), config, wish, files };
 }
@@ -31,11 +32,11 @@ export function readOstreeInputs(tokens: readonly Token[]): OstreeInputs {
  * As OSTree has it, the second file replaces the first; but not its level, since a file that is there for something else
  * would switch signatures off.
  */
-function readPrepareRoot(): Pick<OstreeInputs, "config" | "files"> {
+function readPrepareRoot(initramfs: PolicyFiles | undefined): Pick<OstreeInputs, "config" | "files"> {
   const files: string[] = [];
   let config = NO_PREPARE_ROOT;
   for (const path of PREPARE_ROOT_PATHS) {
-    const bytes = readConfigFile(path);
+    const bytes = readConfigFile(path, initramfs);
     if (bytes === undefined) continue;
     files.push(path);
     const next = parsePrepareRoot(bytes, path);

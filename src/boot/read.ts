@@ -7,6 +7,7 @@ import { ERRNO, isErrno } from "../linux/index.ts";
 import { readConfigFile, readInput } from "./config-file.ts";
 import type { BootOptions } from "./options.ts";
 import { type OstreeInputs, readOstreeInputs } from "./ostree-inputs.ts";
+import type { PolicyFiles } from "./trusted-keys.ts";
 
 export interface Inputs {
   readonly tokens: readonly Token[];
@@ -32,8 +33,8 @@ function readCommandLine(given: string | undefined): Uint8Array {
 }
 
 /** @throws SealrootError SR-E101; a missing file is the default policy, as for the peers */
-export function readPolicy(path: string): Pick<Inputs, "policy" | "configFound" | "warnings"> {
-  const text = readConfigFile(path);
+export function readPolicy(path: string, files?: PolicyFiles): Pick<Inputs, "policy" | "configFound" | "warnings"> {
+  const text = readConfigFile(path, files);
   if (text === undefined) return { policy: DEFAULT_POLICY, configFound: false, warnings: [] };
   return { ...parseSetupRootConfig(text, path), configFound: true };
 }
@@ -45,8 +46,8 @@ export function readInputs(options: BootOptions): Inputs {
   const { candidates, skipped } = parseImageArguments(commandLine);
   // bootc looks at composefs.digest= before composefs=; composefs-setup-root goes by the order on the command line
   const ordered = options.layout === "bootc" ? candidates.toSorted((a, b) => Number(a.key === "composefs") - Number(b.key === "composefs")) : candidates;
-  const ostree = readOstreeInputs(tokens);
-  const { policy, configFound, warnings } = readPolicy(options.config);
+  const ostree = readOstreeInputs(tokens, options.policyFiles);
+  const { policy, configFound, warnings } = readPolicy(options.config, options.policyFiles);
   const trust = stricterTrust(policy.trust, trustOfWish(ostree.wish, ostree.config.keyPath));
   return { tokens, candidates: ordered, skipped, policy: { ...policy, trust }, configFound, warnings, ostree };
 }
