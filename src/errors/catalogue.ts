@@ -59,6 +59,8 @@ const catalogue = {
   "SR-E232": entry(112, "a file of trusted keys is malformed", "a line is neither a public key in base64 nor part of a PEM block", "correct the file, rebuild the initramfs"),
   "SR-E233": entry(113, "the private key cannot be used", "it is neither PEM with PKCS#8 nor OSTree's base64 of 64 bytes, or not Ed25519", "make one: sealroot keygen"),
   "SR-E234": entry(114, "the signatures cannot be read", "the commit's detached metadata (.commitmeta) is damaged", "copy it again, or sign again: sealroot sign"),
+  "SR-E235": entry(115, "there is a file of that name already", "a key, a commit or a signature is never overwritten", "choose another name, or move the old file away"),
+  "SR-E236": entry(116, "a file cannot be written", "the directory does not exist, is read-only or full, or may not be written to", "check the path, the permissions and the space"),
 
   // 24x: OSTree deployments
   "SR-E240": entry(50, "the OSTree deployment cannot be found", "ostree= on the kernel command line names no deployment of this disk", "check root= and ostree=; boot another entry"),
