@@ -9,7 +9,7 @@ import { SealrootError } from "../errors/index.ts";
 import type { Descriptor, VerityMeasurement } from "../linux/index.ts";
 import { judgeAbsence, judgeTestRoot } from "../trust/index.ts";
 import { authenticate, type Authenticated, type ComputedDigest } from "./authenticate.ts";
-import { locateState, openSysroot, type PassedOver } from "./locate.ts";
+import { locateState, openSysroot, type PassedOver, stateSource } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
 import { describeVoucher, listMounts, type Plan } from "./plan.ts";
 import { type Inputs, readInputs } from "./read.ts";
@@ -50,8 +50,8 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
   const passedOver: PassedOver[] = [];
 
   const mounts = effectiveMounts(policy, options.layout, lastValue(inputs.tokens, "systemd.volatile"));
-  const directories = [{ name: "etc" as const, ...mounts.etc }, { name: "var" as const, ...mounts.var }];
-  const needsState = directories.some(({ mount }) => mount === "bind" || mount === "overlay");
+  const wanted = [{ name: "etc", ...mounts.etc }, { name: "var", ...mounts.var }];
+  const needsState = wanted.some(({ mount }) => mount === "bind" || mount === "overlay");
 
   const found = options.rootFs === undefined ? authenticate(options, inputs, held, sysroot, passedOver) : undefined;
   const testRoot = judgeTestRoot(policy.trust);
@@ -59,6 +59,8 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
   const argument = found?.argument ?? candidates[0];
   if (argument === undefined) throw refuseAbsence(inputs);
   const state = needsState ? held.use(locateState(sysroot, argument.digest, candidates)) : undefined;
+
+  const directories = wanted.map((directory) => ({ ...directory, source: state === undefined ? undefined : stateSource(sysroot, state, directory.name) }));
 
   const { transient } = policy.root;
   const imageSource = `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`;

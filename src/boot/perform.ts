@@ -130,23 +130,22 @@ function mountSysroot(tree: Tree, physicalRoot: Descriptor, notes: string[]): vo
 }
 
 function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan): void {
-  const { name, mount, limits } = directory;
+  const { name, mount, limits, source, covers = name } = directory;
   const { decision, rungs, held } = building;
   if (mount === "none") return;
   const step: Step = { name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" };
-  const { sysroot, state } = decision;
-  const stateDirectory = (): Descriptor => openState(sysroot, state ?? raise(), name);
+  const stateDirectory = (): Descriptor => openState(decision.sysroot, source ?? raise());
   during(step, () => {
     if (mount === "bind") {
-      using source = stateDirectory();
-      tree.mountOn(name, held.use(cloneMount(source, "")));
+      using bound = stateDirectory();
+      tree.mountOn(name, held.use(cloneMount(bound, "")));
       return;
     }
-    using covered = tree.open(name);
+    using covered = tree.open(covers);
     using base = mount === "overlay" ? stateDirectory() : undefined;
     const writable = held.use(base === undefined ? during({ ...STEPS.transient, name: step.name }, () => transientLayer(covered, limits)) : persistentLayer(base, covered));
-    const source = mount === "transient" ? "transient" : "overlay";
-    const overlay = held.use(record(rungs, name, coverDirectory(building, tree, name, covered, writable, source)));
+    const label = mount === "transient" ? "transient" : "overlay";
+    const overlay = held.use(record(rungs, name, coverDirectory(building, tree, covers, covered, writable, label)));
     tree.mountOn(name, overlay);
   });
 }

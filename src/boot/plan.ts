@@ -17,9 +17,25 @@ export interface PlannedMount {
 }
 
 export interface DirectoryPlan {
-  readonly name: "etc" | "var";
+  /** Path in the new root. */
+  readonly name: string;
   readonly mount: MountKind;
   readonly limits: TransientLimits;
+  /** What is bound, or holds the upper layer: a path below the physical root. */
+  readonly source?: string | undefined;
+  /** The directory of the image that an overlay covers; default `name` itself. */
+  readonly covers?: string;
+}
+
+/** The OSTree deployment whose image is mounted. */
+export interface DeploymentPlan {
+  /** As on the kernel command line. */
+  readonly argument: string;
+  readonly stateroot: string;
+  readonly commit: string;
+  readonly serial: number;
+  /** Where its keys are, for /run/ostree-booted; at level "signed". */
+  readonly keys: readonly string[];
 }
 
 export interface RootPlan {
@@ -58,8 +74,9 @@ export interface Plan {
   readonly replacesSysroot: boolean;
   /** --root-fs: the tree that takes the place of an image. */
   readonly rootFs: string | undefined;
-  /** Absent with --root-fs. */
+  /** Absent with --root-fs, and for a deployment. */
   readonly argument: ImageArgument | undefined;
+  readonly deployment?: DeploymentPlan;
   readonly level: TrustLevel;
   /** verity=require on the overlay */
   readonly enforce: boolean;
@@ -68,7 +85,7 @@ export interface Plan {
   readonly root: RootPlan;
   readonly sysrootReadOnly: boolean;
   readonly directories: readonly DirectoryPlan[];
-  /** `state/deploy/<digest>` with its sysroot; absent when no directory needs it. */
+  /** `state/deploy/<digest>`, or the deployment's directory, with its sysroot; absent when no directory needs it. */
   readonly state: string | undefined;
   readonly mounts: readonly PlannedMount[];
 }
@@ -109,12 +126,12 @@ export function listMounts(plan: Omit<Plan, "mounts">, image: string | undefined
     }
   }
   mounts.push({ target: "/sysroot", filesystem: "bind", source: plan.sysroot, options: plan.sysrootReadOnly ? ["ro"] : [], reason: "the physical root" });
-  for (const { name, mount, limits } of plan.directories) {
+  for (const { name, mount, limits, source } of plan.directories) {
     if (mount === "none") continue;
     mounts.push({
       target: `/${name}`,
       filesystem: mount === "bind" ? "bind" : "overlay",
-      source: mount === "transient" ? "transient" : `${plan.state ?? ""}/${name}`,
+      source: mount === "transient" ? "transient" : `${plan.sysroot.replace(/\/+$/, "")}/${source ?? ""}`,
       options: mount === "transient" ? limitOptions(limits) : [],
       reason: KIND_REASONS[mount],
     });
