@@ -41,9 +41,22 @@ function refuseAbsence(inputs: Inputs): SealrootError {
   return new SealrootError("SR-E102", { details: absence.allowed ? [] : absence.reasons.map((reason): [string, string] => ["policy", reason]) });
 }
 
+/** Read only for a command line with `ostree=`: it brings the reading of commits with it. */
+const ostreeRoom = (): typeof import("./ostree.ts") => require("./ostree.ts") as typeof import("./ostree.ts");
+
+/** Whether this is the boot of an OSTree deployment: no argument names an image, one names a deployment, and composefs is asked for. */
+export function namesDeployment({ rootFs }: BootOptions, { candidates, ostree, policy }: Inputs): boolean {
+  if (candidates.length > 0 || rootFs !== undefined || ostree.argument === undefined) return false;
+  return ostree.wish !== "no" || !judgeAbsence(policy.trust).allowed;
+}
+
+/** Of such a boot: whether OSTree's own program is to do it after all. */
+export const isLeftToOstree = (options: BootOptions, inputs: Inputs): boolean => ostreeRoom().isLeftToOstree(options, inputs);
+
 /** @throws SealrootError for everything that keeps this machine from booting the image */
 export function decide(options: BootOptions, inputs: Inputs = readInputs(options)): Decision {
   const { policy, candidates } = inputs;
+  if (options.deployment === true || namesDeployment(options, inputs)) return ostreeRoom().decideDeployment(options, inputs);
   if (candidates.length === 0) throw refuseAbsence(inputs);
   using held = new DisposableStack();
   const sysroot = held.use(openSysroot(options.sysroot));

@@ -3,6 +3,6 @@ export { decide, type Decision } from "./decide.ts";
 export { type BootOptions, DEFAULT_CONFIG, DEFAULT_SYSROOT } from "./options.ts";
 export type { Plan, PlannedMount, Signed } from "./plan.ts";
 export { REPORT_PATH } from "./report.ts";
-export { setupRoot } from "./setup-root.ts";
+export { setupRoot, type SetupRootResult } from "./setup-root.ts";
 export { planRows, remarks, signedTime, summarise } from "./summary.ts";
 export { VERSION } from "./version.ts";

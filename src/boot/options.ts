@@ -16,6 +16,8 @@ export interface BootOptions {
   /** Instead of an image: a tree that is there already. For tests; a policy of verity or signed refuses it. */
   readonly rootFs: string | undefined;
   readonly layout: Layout;
+  /** Only an OSTree deployment will do: we are called in the place of ostree-prepare-root. */
+  readonly deployment?: boolean;
   /** Where the keys of the policy are; default the running system, which in a boot is the initramfs. */
   readonly policyFiles?: PolicyFiles | undefined;
   /**

@@ -3,8 +3,8 @@
 import type { Decision } from "./decide.ts";
 import type { Plan, Signed } from "./plan.ts";
 
-/** e.g. "/etc overlay, /var bind" */
-const directories = (plan: Plan): string => plan.directories.map(({ name, mount }) => `/${name} ${mount}`).join(", ");
+/** e.g. "/etc overlay, /var bind"; what is mounted further down is the deployment's own affair */
+const directories = (plan: Plan): string => plan.directories.filter(({ name }) => !name.includes("/")).map(({ name, mount }) => `/${name} ${mount}`).join(", ");
 
 /** e.g. "commit 0123456789ab… signed by key 456789abcdef…" */
 const signer = ({ commit, keys }: Signed): string =>
@@ -18,7 +18,8 @@ export const signedTime = ({ timestamp }: Signed): string | undefined =>
 export function summarise({ plan }: Decision): string {
   const signed = plan.signed === undefined ? "" : `${signer(plan.signed)}; `;
   const how = plan.enforce ? `${signed}the kernel verifies every read` : "NOT VERIFIED";
-  return `sealroot: / is ${plan.root.source} (${how})${plan.root.transient ? ", changes are gone at power off" : ""}; ${directories(plan)}`;
+  const deployment = plan.deployment === undefined ? "" : `, deployment ${plan.deployment.commit.slice(0, 12)}….${plan.deployment.serial} of ${plan.deployment.stateroot}`;
+  return `sealroot: / is ${plan.root.source}${deployment} (${how})${plan.root.transient ? ", changes are gone at power off" : ""}; ${directories(plan)}`;
 }
 
 /** What a person should know although the boot goes on. */

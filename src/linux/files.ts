@@ -186,6 +186,11 @@ export function removeDirectory(directory: DirectoryDescriptor, name: string): v
   check(rawSyscall("unlinkat", directory.fd, cString(name), AT_REMOVEDIR), () => `rmdir(${directory.label}, ${JSON.stringify(name)})`);
 }
 
+/** unlinkat(2) of a fixed place of the running system. */
+export function removeFile(path: string): void {
+  check(rawSyscall("unlinkat", AT_FDCWD, cString(path), 0), () => `unlink(${JSON.stringify(path)})`);
+}
+
 /** symlinkat(2). @returns false when something of that name was there already */
 export function makeSymlink(target: string, directory: DirectoryDescriptor, name: string): boolean {
   const result = rawSyscall("symlinkat", cString(target), directory.fd, cString(name));
