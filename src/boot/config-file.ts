@@ -27,7 +27,7 @@ function isLink(path: string): boolean {
  * @param files an initramfs that is not the running system @throws SealrootError SR-E101
  */
 export function readConfigFile(path: string, files?: PolicyFiles): Uint8Array | undefined {
-  if (files !== undefined) return files.typeOf(path) === undefined ? undefined : files.read(path, LARGEST_INPUT);
+  if (files !== undefined) return readElsewhere(path, files);
   try {
     using file = openPath(path, O.RDONLY | O.NONBLOCK);
     const { type } = statAt(file);
@@ -39,4 +39,11 @@ export function readConfigFile(path: string, files?: PolicyFiles): Uint8Array | 
     if (error instanceof SealrootError) throw error;
     throw new SealrootError("SR-E101", { details: [["file", path]], cause: error });
   }
+}
+
+function readElsewhere(path: string, files: PolicyFiles): Uint8Array | undefined {
+  const type = files.typeOf(path);
+  if (type === undefined) return undefined;
+  if (type !== "regular file") throw new SealrootError("SR-E101", { details: [["file", path], ["found", `a ${type}, not a regular file`]] });
+  return files.read(path, LARGEST_INPUT);
 }

@@ -5,4 +5,5 @@ export type { Plan, PlannedMount, Signed } from "./plan.ts";
 export { REPORT_PATH } from "./report.ts";
 export { setupRoot, type SetupRootResult } from "./setup-root.ts";
 export { planRows, remarks, signedTime, summarise } from "./summary.ts";
+export type { PolicyFiles } from "./trusted-keys.ts";
 export { VERSION } from "./version.ts";

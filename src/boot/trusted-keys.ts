@@ -1,12 +1,12 @@
 /** The keys that the policy trusts: files, and directories of files, in the initramfs that holds the policy. */
 
 import { describeCause, SealrootError } from "../errors/index.ts";
-import { ERRNO, isErrno, listDirectory, O, openPath, readUpTo, reopen, statAt } from "../linux/index.ts";
+import { ERRNO, isErrno, listDirectory, O, openPath, readLink, readUpTo, reopen, statAt } from "../linux/index.ts";
 import { MAX_KEY_FILE_BYTES, parsePublicKeys, type TrustedKey } from "../ostree/index.ts";
 
 /** Where the policy's paths are looked up: the running system, which in a boot is the initramfs, or an initramfs in a file. */
 export interface PolicyFiles {
-  /** Links are followed. undefined: there is nothing of that name. */
+  /** Links are followed; one that leads nowhere is a "symbolic link". undefined: there is nothing of that name. */
   typeOf(path: string): string | undefined;
   /** At most `limit` bytes of a regular file. */
   read(path: string, limit: number): Uint8Array;
@@ -16,14 +16,23 @@ export interface PolicyFiles {
 /** Files in a directory of keys. */
 const MAX_FILES = 256;
 
+function isLink(path: string): boolean {
+  try {
+    readLink(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const RUNNING_SYSTEM: PolicyFiles = {
   typeOf(path) {
     try {
       using found = openPath(path, O.PATH);
       return statAt(found).type;
     } catch (error) {
-      if (isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR)) return undefined;
-      throw error;
+      if (!isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR)) throw error;
+      return isLink(path) ? "symbolic link" : undefined;
     }
   },
   read(path, limit) {
@@ -60,6 +69,7 @@ function keysAt(path: string, files: PolicyFiles): TrustedKey[] {
   try {
     const type = files.typeOf(path);
     if (type === undefined) throw refuse("nothing of that name");
+    if (type === "symbolic link") throw refuse("a link that leads nowhere");
     if (type !== "directory") return parsePublicKeys(files.read(path, MAX_KEY_FILE_BYTES + 1), path);
     // hidden files are what editors and packagers leave behind; anything else must be a key
     const names = files.list(path).filter((name) => !name.startsWith("."));
@@ -74,6 +84,6 @@ function keysAt(path: string, files: PolicyFiles): TrustedKey[] {
 /** A file in a directory of keys. Directories in it are no keys, and one that is left out could be the one that matters. */
 function keysIn(path: string, files: PolicyFiles): TrustedKey[] {
   const type = files.typeOf(path);
-  if (type !== "regular file") throw new SealrootError("SR-E230", { details: [["file", path], ["found", type === undefined ? "a link to nowhere" : `a ${type}, not a regular file`]] });
+  if (type !== "regular file") throw new SealrootError("SR-E230", { details: [["file", path], ["found", `a ${type ?? "file that is gone"}, not a regular file`]] });
   return parsePublicKeys(files.read(path, MAX_KEY_FILE_BYTES + 1), path);
 }

@@ -1,6 +1,6 @@
 /** Files that a command writes: whole or not at all, and never over another one unless that is what was asked for. */
 
-import { closeSync, fchmodSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fchmodSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { SealrootError } from "../errors/index.ts";
 
@@ -40,7 +40,16 @@ function writeBeside(path: string, bytes: Uint8Array, permissions: number, place
 
 /** @throws SealrootError SR-E235 when there is one already, SR-E236 when it cannot be written */
 export function writeNewFile(path: string, bytes: Uint8Array, permissions: number): void {
-  writeBeside(path, bytes, permissions, (temporary) => linkSync(temporary, path));
+  writeBeside(path, bytes, permissions, (temporary) => {
+    try {
+      linkSync(temporary, path);
+    } catch (error) {
+      // a file system without hard links, such as a memory stick's
+      if (codeOf(error) !== "EPERM" && codeOf(error) !== "ENOTSUP" && codeOf(error) !== "EOPNOTSUPP") throw error;
+      if (existsSync(path)) throw new SealrootError("SR-E235", { details: [["file", path]] });
+      renameSync(temporary, path);
+    }
+  });
 }
 
 /** Takes the place of the file in one step, if there is one. @throws SealrootError SR-E236 */
