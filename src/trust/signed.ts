@@ -8,7 +8,7 @@
 
 import type { TrustPolicy } from "../config/index.ts";
 import { type ErrorCode, SealrootError } from "../errors/index.ts";
-import { bytesEntry, type Commit, type DetachedSignature, MAX_COMMIT_BYTES, objectId, parseCommit, parseKeyId, parseSignatures, type TrustedKey } from "../ostree/index.ts";
+import { bytesEntry, type Commit, type DetachedSignature, keyId, MAX_COMMIT_BYTES, objectId, parseCommit, parseKeyId, parseSignatures, type TrustedKey } from "../ostree/index.ts";
 import { digestMessage } from "./digest-message.ts";
 import type { Evidence, FoundCommit, Voucher } from "./evidence.ts";
 import type { Allowed, Refused } from "./judge.ts";
@@ -80,7 +80,8 @@ function sortKeys(policy: TrustPolicy, found: readonly TrustedKey[]): Keys | Sho
     if (id === undefined) return { code: "SR-E101", reason: `revoked: ${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64` };
     revokedIds.add(id);
   }
-  const distinct = [...new Map(found.map((key) => [key.id, key])).values()];
+  // Distinct by the key itself, and called by the id that it has, whoever made the list.
+  const distinct = [...new Map(found.map((key) => [key.publicKey.toHex(), { ...key, id: keyId(key.publicKey) }])).values()];
   const trusted = distinct.filter(({ id }) => !revokedIds.has(id));
   const revoked = distinct.filter(({ id }) => revokedIds.has(id));
   // A threshold of zero would be met by nothing at all.

@@ -68,7 +68,7 @@ const examples: readonly [type: string, value: Plain, bytes: string][] = [
 ];
 
 describe("bytes", () => {
-  test.each(examples)("%s %p", (type, value, text) => {
+  test.each(examples.map((example) => [`${example[0]}: ${example[2]}`, example] as const))("%s", (_name, [type, value, text]) => {
     const bytes = hex(text);
     expect(write(type, value).toHex()).toBe(bytes.toHex());
     expect(isNormal(read(typeOf(type), bytes))).toBe(true);
@@ -133,7 +133,7 @@ describe("bytes", () => {
   test.each([
     ["b", 1], ["y", 256], ["y", -1], ["n", 40000], ["u", 1.5], ["t", -1n], ["t", 2n ** 64n], ["x", 2 ** 60], ["d", "1"], ["s", "a\0b"], ["s", "\ud800"], ["s", 1],
     ["as", "a"], ["ay", "a"], ["(ss)", ["a"]], ["v", "a"], ["v", { type: "zz", value: 1 }], ["{sv}", [1, 2]],
-  ] as const)("%s does not take %p", (type, value) => {
+  ] as const)("%s does not take what is not of the type", (type, value) => {
     expect(() => write(type, value as Plain)).toThrow(RangeError);
   });
 });

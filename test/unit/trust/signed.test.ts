@@ -102,6 +102,8 @@ describe("attacks", () => {
     ["threshold not met", "SR-E223", { commits: [signedBy(release, alice)] }, { threshold: 2 }],
     ["threshold not met by two signatures of one key", "SR-E223", { commits: [signedBy(release, alice, alice)] }, { threshold: 2 }],
     ["threshold not met by a key that is there twice", "SR-E223", { commits: [signedBy(release, alice, alice)], keys: trusted(alice, alice, bob) }, { threshold: 2 }],
+    ["threshold not met by a key under two names", "SR-E223", { commits: [signedBy(release, alice, alice)], keys: [...trusted(alice), { ...trusted(alice)[0] as TrustedKey, id: OTHER }] }, { threshold: 2 }],
+    ["revoked key under another name", "SR-E222", { commits: [signedBy(release, alice)], keys: [{ ...trusted(alice)[0] as TrustedKey, id: OTHER }] }, { revoked: [alice.id] }],
     ["threshold met only with a revoked key", "SR-E223", { commits: [signedBy(release, alice, bob)] }, { threshold: 2, revoked: [bob.id] }],
     ["threshold met only with an unknown key", "SR-E223", { commits: [signedBy(release, alice, mallory)] }, { threshold: 2 }],
     ["threshold met by two commits, one key each", "SR-E223", { commits: [signedBy(release, alice), signedBy(second, bob)] }, { threshold: 2 }],
@@ -179,7 +181,7 @@ describe("attacks", () => {
   });
 
   test("too many signatures and keys to try end in a limit, not in a hang", () => {
-    const keys = Array.from({ length: 2000 }, (_, index) => ({ id: `${index}`, publicKey: mallory.publicKey, origin: "" }));
+    const keys = Array.from({ length: 2000 }, (_, index) => ({ id: "", publicKey: mallory.publicKey.with(0, index & 0xff).with(1, index >> 8), origin: "" }));
     const once = sign(alice, release);
     const commits = Array.from({ length: 64 }, (_, index) => {
       const bytes = commitBytes({ version: String(index) });
