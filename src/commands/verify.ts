@@ -48,7 +48,7 @@ function text(decision: Decision, sources: Sources): string {
     ...fewLines([...remarks(decision), ...(sources.remark === undefined ? [] : [sources.remark])]).map((remark) => ["remark", remark] as const),
     ["policy", sources.policy],
     ["command line", sources.commandLine],
-    ["argument", plan.argument?.text ?? "none"],
+    ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none"],
     ...(computed ? [["computed", `${measurement.algorithm}:${measurement.digest}  (by reading the image: there is no fs-verity here)`] as const] : []),
     ["level", levelText(plan, computed)],
     ...signedRows(plan.signed),
@@ -96,7 +96,7 @@ function record({ plan, inputs, passedOver, reasons, measurement, evidence }: De
     allowed: true,
     level: plan.level,
     enforce: plan.enforce,
-    argument: plan.argument?.text ?? null,
+    argument: plan.argument?.text ?? plan.deployment?.argument ?? null,
     digest: plan.argument?.digest ?? null,
     measured: measurement ?? null,
     /** The digest is this program's own: the machine that boots has to have it by fs-verity. */
