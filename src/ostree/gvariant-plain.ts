@@ -1,8 +1,8 @@
-/** GVariants as values that JSON can hold, for people and programs that look at a commit. Bytes are hex, variants `{type, value}`. */
+/** GVariants as values that JSON can hold, for people and programs that look at a commit. Bytes are hex, variants `{type, value}`, a maybe a list of none or one. */
 
 import { bytesOf, forEachElement, integerOf, just, members, openVariant, textOf, type Value } from "./gvariant-read.ts";
 
-export type Shown = boolean | number | bigint | string | null | readonly Shown[] | { readonly type: string; readonly value: Shown };
+export type Shown = boolean | number | bigint | string | readonly Shown[] | { readonly type: string; readonly value: Shown };
 
 /** What is broken is shown as the default of its type. The result is as large as the value; look at its size first. */
 export function show(value: Value): Shown {
@@ -25,7 +25,7 @@ export function show(value: Value): Shown {
       return members(value).members.map(show);
     case "maybe": {
       const child = just(value);
-      return child === undefined ? null : show(child);
+      return child === undefined ? [] : [show(child)];
     }
     case "variant": {
       const child = openVariant(value);

@@ -11,9 +11,9 @@ export type Variant = { readonly type: string } & ({ readonly value: Plain } | {
 
 /**
  * b: boolean; y n q i u h: number; x t: bigint or a safe number; d: number; s o g: string; ay: bytes;
- * arrays and tuples: a list; a dictionary entry: a pair; maybe: undefined or the value; v: a Variant.
+ * arrays and tuples: a list; a dictionary entry: a pair; maybe: a list of none or one; v: a Variant.
  */
-export type Plain = boolean | number | bigint | string | Uint8Array | undefined | Variant | readonly Plain[];
+export type Plain = boolean | number | bigint | string | Uint8Array | Variant | readonly Plain[];
 
 /** @throws RangeError when the value is not of the type */
 export function write(type: Type | string, value: Plain): Uint8Array {
@@ -72,10 +72,7 @@ class Writer {
       case "variant":
         return this.#variant(value);
       case "maybe":
-        if (value === undefined) return;
-        this.value(type.element, value);
-        if (type.element.fixedSize === undefined) this.#number(0n, 1);
-        return;
+        return this.#maybe(type.element, value);
       case "array":
         return this.#array(type.element, value);
       case "tuple":
@@ -117,6 +114,14 @@ class Writer {
     this.#append(new TextEncoder().encode(value.type));
   }
 
+  #maybe(element: Type, value: Plain): void {
+    if (!Array.isArray(value) || value.length > 1) throw mismatch(`m${element.text}`);
+    for (const held of value as readonly Plain[]) {
+      this.value(element, held);
+      if (element.fixedSize === undefined) this.#number(0n, 1);
+    }
+  }
+
   #array(element: Type, value: Plain): void {
     if (element.text === "y" && value instanceof Uint8Array) return this.#append(value);
     if (!Array.isArray(value)) throw mismatch(`a${element.text}`);
@@ -136,7 +141,7 @@ class Writer {
     const ends: number[] = [];
     for (const [index, type] of types.entries()) {
       this.#align(type.alignment);
-      this.value(type, (value as readonly Plain[])[index]);
+      this.value(type, (value as readonly Plain[])[index] ?? []);
       if (type.fixedSize === undefined && index !== types.length - 1) ends.push(this.#length - start);
     }
     if (fixedSize === undefined) this.#offsets(start, ends.reverse());

@@ -45,7 +45,7 @@ describe.each(["archive", "bare-user"])("commits that sealroot writes, in a repo
     { key: "version", type: "s", value: "1.0 ☃" },
     { key: "composefs.digest.v1-sha256-12", type: "ay", value: Uint8Array.fromHex(DIGEST) },
     { key: "ostree.ref-binding", type: "as", value: ["release"] },
-    { key: "example.many", type: "a{sv}", value: [["list", { type: "a(syb)", value: [["x", 1, true], ["yy", 3, false]] }], ["maybe", { type: "ms", value: undefined }], ["nested", { type: "v", value: { type: "g", value: "a{sv}" } }]] },
+    { key: "example.many", type: "a{sv}", value: [["list", { type: "a(syb)", value: [["x", 1, true], ["yy", 3, false]] }], ["maybe", { type: "ms", value: [] }], ["nested", { type: "v", value: { type: "g", value: "a{sv}" } }]] },
   ];
   const first = writeCommit({ metadata, subject: "First", body: "With a body,\nof two lines.", timestamp: 1_767_323_045n, rootDirtree: empty.id, rootDirmeta: root.id });
   const second = writeCommit({ metadata: [{ key: "ostree.ref-binding", type: "as", value: ["release"] }, { key: "blob", type: "ay", value: new Uint8Array(70_000).fill(1) }], parent: objectId(first), subject: "Second", timestamp: 1_767_323_046n, rootDirtree: empty.id, rootDirmeta: root.id });

@@ -191,6 +191,11 @@ describe("attacks", () => {
   });
 });
 
+test("what a signature of the bare digest is made over: struct fsverity_formatted_digest", () => {
+  expect(digestMessage("sha256", DIGEST).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}01002000${DIGEST}`);
+  expect(digestMessage("sha512", "c3".repeat(64)).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}02004000${"c3".repeat(64)}`);
+});
+
 describe("properties", () => {
   const people = [alice, bob, carol, mallory];
   const commit = fc.record({
