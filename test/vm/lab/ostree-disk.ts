@@ -58,7 +58,7 @@ facts() {
   ostree admin status 2>&1 | sed 's/^/ostree: /'
   echo "ostree-exit $(ostree admin status > /dev/null 2>&1; echo $?)"
   echo "booted $(od -An -v -tx1 /run/ostree-booted | tr -d ' \\n')"
-  sealroot status 2>&1 | sed 's/^/status: /'
+  sed 's/^/boot.json /' /run/sealroot/boot.json
   echo "${REPORT_END}"
 }
 facts > /dev/console 2>&1
@@ -66,8 +66,8 @@ systemctl poweroff --force --force
 `;
 
 /** The deployable tree as OSTree wants it: /usr/etc, a kernel below /usr/lib/modules, and links for what is not part of a deployment. */
-async function ostreeSystem(tree: string, kernel: Kernel, executable: string): Promise<void> {
-  await deployableTree(await ostreeTree(), tree, executable);
+async function ostreeSystem(tree: string, kernel: Kernel): Promise<void> {
+  await deployableTree(await ostreeTree(), tree, undefined);
   writeFileSync(join(tree, "usr/libexec/system-report"), REPORT);
   mkdirSync(join(tree, "usr/lib/ostree"), { recursive: true });
   writeFileSync(join(tree, "usr/lib/ostree/prepare-root.conf"), PREPARE_ROOT);
@@ -90,20 +90,20 @@ const newKey = () => {
   return { privateKey, text: `${publicKey.export({ type: "spki", format: "der" }).subarray(12).toString("base64")}\n` };
 };
 
-/** @param executable put into the system as /usr/bin/sealroot */
-export async function ostreeDisk(kernel: Kernel, executable: string): Promise<OstreeDisk> {
+/** @param kernel part of what is deployed */
+export async function ostreeDisk(kernel: Kernel): Promise<OstreeDisk> {
   await hostPackages();
   const own = ["ostree-disk.ts", "ostree-deploy.sh", "ext4-disk.ts", "deployment.ts"].map((name) => fileHash(join(import.meta.dir, name)));
-  const recipe = ["1", await ostreeTree(), kernel.modules, await fileHash(executable), ...(await Promise.all(own))];
-  const directory = await cached("disk-ostree", recipe, (draft) => step("ext4 disk with a Debian deployed by ostree", () => build(draft, kernel, executable)));
+  const recipe = ["1", await ostreeTree(), kernel.modules, ...(await Promise.all(own))];
+  const directory = await cached("disk-ostree", recipe, (draft) => step("ext4 disk with a Debian deployed by ostree", () => build(draft, kernel)));
   const facts: unknown = JSON.parse(readFileSync(join(directory, "facts.json"), "utf8"));
   return { ...(facts as Omit<OstreeDisk, "path">), path: join(directory, "disk") };
 }
 
-async function build(draft: string, kernel: Kernel, executable: string): Promise<void> {
+async function build(draft: string, kernel: Kernel): Promise<void> {
   const [tree, stage] = [join(draft, "tree"), join(draft, "stage")];
   await mkdir(stage);
-  await ostreeSystem(tree, kernel, executable);
+  await ostreeSystem(tree, kernel);
   const said = await inTree(await ostreeTree(), ["sh", "-c", readFileSync(join(import.meta.dir, "ostree-deploy.sh"), "utf8")], {
     binds: [[tree, "/lab-tree"], [stage, "/lab-stage"]],
   });
