@@ -52,7 +52,7 @@ export function judgeSigned({ policy, argument, measured, repository, policyFile
   const far = commitsOfStreams(repository, argument.digest, LIMITS, new Set(near.commits.map(({ id }) => id)));
   const found = [near, far];
   const second = far.commits.length === 0 ? first : judge({ ...input, evidence: evidenceOf(found, keys) });
-  return judgement(second.allowed ? second : tellProblems(second, near.problems, far.problems), found);
+  return judgement(second.allowed ? second : tellProblems(second, [...near.problems, ...far.problems]), found);
 }
 
 const evidenceOf = (found: readonly Found[], keys: readonly TrustedKey[]): Evidence => ({
@@ -72,9 +72,9 @@ const judgement = (verdict: Verdict, found: readonly Found[]): Judgement => ({
 /** Nothing that was found counts: then what could not be read says more. */
 const SAYS_LITTLE: readonly string[] = ["SR-E107", "SR-E220", "SR-E221"];
 
-/** A refusal is a refusal; this only chooses what it is called. A damaged stream may be any other image's, a link that leads out is nobody's. */
-function tellProblems(verdict: Refused, near: readonly Problem[], far: readonly Problem[]): Refused {
-  const telling = [...near, ...far.filter(({ code }) => code === "SR-E204")];
+/** A refusal is a refusal; this only chooses what it is called. A link that leads out is told wherever it is. */
+function tellProblems(verdict: Refused, problems: readonly Problem[]): Refused {
+  const telling = problems.filter(({ code, aside }) => !aside || code === "SR-E204");
   const worst = telling.find(({ code }) => code === "SR-E204") ?? telling[0];
   return worst === undefined || !SAYS_LITTLE.includes(verdict.code) ? verdict : { ...verdict, code: worst.code };
 }

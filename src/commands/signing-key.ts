@@ -12,10 +12,13 @@ const GROUP_AND_OTHERS = 0o077;
 /** @throws SealrootError SR-E233 */
 export function readSecretKey(path: string): SecretKey {
   const { bytes, permissions } = openInputFile(path, MAX_KEY_FILE_BYTES, "SR-E233");
-  if ((permissions & GROUP_AND_OTHERS) !== 0) printError(`sealroot: ${printable(path)} can be read by others than its owner (mode 0${permissions.toString(8)}): chmod 600\n`);
-  const secret = parseSecretKey(bytes, path);
-  bytes.fill(0);
-  return secret;
+  try {
+    const secret = parseSecretKey(bytes, path);
+    if ((permissions & GROUP_AND_OTHERS) !== 0) printError(`sealroot: ${printable(path)} can be read by others than its owner (mode 0${permissions.toString(8)}): chmod 600\n`);
+    return secret;
+  } finally {
+    bytes.fill(0);
+  }
 }
 
 /** @param id which of several; undefined where there is one @throws SealrootError SR-E231, SR-E232, SR-E229, SR-E603, SR-E100 */

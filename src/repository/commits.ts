@@ -39,7 +39,7 @@ export function commitsOf({ directory }: Repository, digest: string, limits: Lim
     const [, id = "", kind] = /^([0-9a-f]{64})\.(commit|ed25519)$/.exec(name) ?? [];
     if (kind === undefined) continue;
     if (++read > MAX_FILES) {
-      files.problems.push({ code: "SR-E229", origin: files.label(path), reason: `more than ${MAX_FILES - 1} commits and signatures` });
+      files.note("SR-E229", files.label(path), `more than ${MAX_FILES - 1} commits and signatures`);
       break;
     }
     const bytes = files.read(`${path}/${name}`, kind === "commit" ? limits.commit : SIGNATURE_LIMIT);
@@ -48,7 +48,7 @@ export function commitsOf({ directory }: Repository, digest: string, limits: Lim
     if (kind === "ed25519") signatures.push({ keyId: id, bytes, origin });
     else commits.push({ id, bytes, commitmeta: files.read(`${path}/${id}.commitmeta`, limits.commitmeta), origin });
   }
-  if (listing?.complete === false) files.problems.push({ code: "SR-E229", origin: files.label(path), reason: `more than ${MAX_NAMES} files` });
+  if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`);
   const counted = count(commits.length, "commit", signatures.length, files.problems.length);
   return { commits, signatures, problems: files.problems, places: [{ path: files.label(path), found: listing === undefined && files.problems.length === 0 ? "not there" : counted }] };
 }
@@ -63,6 +63,8 @@ function count(commits: number, what: string, signatures: number, problems: numb
 const MAX_REFERENCES = 2 ** 20;
 const MAX_COMPRESSED = 64 * 2 ** 20;
 const MAX_UNPACKED = 256 * 2 ** 20;
+/** Of all streams together: a boot is not to spend its time on what somebody else has written. */
+const MAX_UNPACKED_TOTAL = 2 * MAX_UNPACKED;
 
 const STREAM = /^ostree-commit-([0-9a-f]{64})$/;
 
@@ -77,47 +79,62 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
   const path = "streams";
   const listing = files.guarded(files.label(path), () => list(directory, path, MAX_NAMES));
   let opened = 0;
+  const left = { bytes: MAX_UNPACKED_TOTAL };
   for (const name of listing?.names ?? []) {
     const id = STREAM.exec(name)?.[1];
     if (id === undefined || known.has(id)) continue;
     if (++opened > MAX_STREAMS || commits.length >= MAX_FILES) {
-      files.problems.push({ code: "SR-E229", origin: files.label(path), reason: "more commits than can be looked through" });
+      files.note("SR-E229", files.label(path), "more commits than can be looked through", true);
       break;
     }
     const origin = files.label(`${path}/${name}`);
-    const bytes = files.guarded(origin, () => commitOfStream(directory, `${path}/${name}`, digest, id, limits));
-    if (bytes === undefined) continue;
-    files.guarded(origin, () => files.spend(bytes.length));
-    commits.push({ id, bytes, commitmeta: files.read(`${commitDirectory(digest)}/${id}.commitmeta`, limits.commitmeta), origin });
+    using file = files.guarded(origin, () => openFile(directory, `${path}/${name}`), true);
+    if (file === undefined) continue;
+    const stream = files.guarded(origin, () => total(() => streamOf(file, digest)), true);
+    if (stream === undefined) continue;
+    const bytes = files.guarded(origin, () => {
+      const commit = total(() => commitIn(file, stream, id, limits, left));
+      files.spend(commit.length);
+      return commit;
+    });
+    if (bytes !== undefined) commits.push({ id, bytes, commitmeta: files.read(`${commitDirectory(digest)}/${id}.commitmeta`, limits.commitmeta), origin });
   }
-  if (listing?.complete === false) files.problems.push({ code: "SR-E229", origin: files.label(path), reason: `more than ${MAX_NAMES} files` });
+  if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`, true);
   const found = listing === undefined && files.problems.length === 0 ? "not there" : count(commits.length, "OSTree commit", 0, files.problems.length);
   return { commits, signatures: [], problems: files.problems, places: [{ path: files.label(`${path}/ostree-commit-*`), found }] };
 }
 
-/** undefined when the stream names another image. @throws SealrootError SR-E225, SR-E229, or for what cannot be read */
-function commitOfStream(directory: Descriptor, path: string, digest: string, id: string, limits: Limits): Uint8Array | undefined {
-  using file = openFile(directory, path);
-  if (file === undefined) return undefined;
-  const read = ({ start, end }: Range, limit: number): Uint8Array => {
-    if (end - start > limit) throw tooLarge(`a part of ${end - start} bytes, of at most ${limit}`);
-    try {
-      return readAt(file, start, end - start);
-    } catch (error) {
-      throw unreadable(file.label, error);
-    }
-  };
+function readPart(file: Descriptor, { start, end }: Range, limit: number): Uint8Array {
+  if (end - start > limit) throw tooLarge(`a part of ${end - start} bytes, of at most ${limit}`);
   try {
-    const { idLength, info } = parseHeader(read({ start: 0, end: HEADER_LENGTH }, HEADER_LENGTH));
-    // another hash than the image's: none of its references can be to the image
-    if (idLength * 2 !== digest.length) return undefined;
-    const { streamRefs, namedRefs, stream } = parseInfo(read({ start: info.start, end: info.start + INFO_LENGTH }, INFO_LENGTH));
-    const names = unpack(read(namedRefs, MAX_REFERENCES), MAX_REFERENCES);
-    if (!imagesNamed(names, read(streamRefs, MAX_REFERENCES), idLength).includes(digest)) return undefined;
-    const commit = commitOfMap(inlineBytes(unpack(read(stream, MAX_COMPRESSED), MAX_UNPACKED)));
-    if (commit.bytes.length > limits.commit) throw tooLarge(`a commit of ${commit.bytes.length} bytes, of at most ${limits.commit}`);
-    if (commit.id !== id) throw new SealrootError("SR-E226", { details: [["found", `its object map names commit ${commit.id}`]] });
-    return commit.bytes;
+    return readAt(file, start, end - start);
+  } catch (error) {
+    throw unreadable(file.label, error);
+  }
+}
+
+/** Where the stream has its content; undefined when it names another image. */
+function streamOf(file: Descriptor, digest: string): Range | undefined {
+  const { idLength, info } = parseHeader(readPart(file, { start: 0, end: HEADER_LENGTH }, HEADER_LENGTH));
+  // another hash than the image's: none of its references can be to the image
+  if (idLength * 2 !== digest.length) return undefined;
+  const { streamRefs, namedRefs, stream } = parseInfo(readPart(file, { start: info.start, end: info.start + INFO_LENGTH }, INFO_LENGTH));
+  const names = unpack(readPart(file, namedRefs, MAX_REFERENCES), MAX_REFERENCES);
+  return imagesNamed(names, readPart(file, streamRefs, MAX_REFERENCES), idLength).includes(digest) ? stream : undefined;
+}
+
+function commitIn(file: Descriptor, stream: Range, id: string, limits: Limits, left: { bytes: number }): Uint8Array {
+  const chunks = unpack(readPart(file, stream, MAX_COMPRESSED), Math.min(MAX_UNPACKED, left.bytes));
+  left.bytes -= chunks.length;
+  const commit = commitOfMap(inlineBytes(chunks));
+  if (commit.bytes.length > limits.commit) throw tooLarge(`a commit of ${commit.bytes.length} bytes, of at most ${limits.commit}`);
+  if (commit.id !== id) throw new SealrootError("SR-E226", { details: [["found", `its object map names commit ${commit.id}`]] });
+  return commit.bytes;
+}
+
+function total<T>(act: () => T): T {
+  try {
+    return act();
   } catch (error) {
     if (error instanceof StreamProblem) throw new SealrootError("SR-E225", { details: [["found", error.message]] });
     throw error;
@@ -134,7 +151,7 @@ function unpack(bytes: Uint8Array, limit: number): Uint8Array {
   if (bytes.length === 0) return bytes;
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
   try {
-    return zstdDecompressSync(bytes, { maxOutputLength: limit });
+    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1) });
   } catch (error) {
     if (error instanceof RangeError) throw tooLarge(`more than ${limit} bytes when unpacked`);
     throw new StreamProblem("it is not compressed by zstd, or damaged");

@@ -36,6 +36,8 @@ export interface Problem {
   readonly code: ErrorCode;
   readonly origin: string;
   readonly reason: string;
+  /** It may be any other image's: nothing says that it is of the one that is asked about. */
+  readonly aside: boolean;
 }
 
 /** A place that was looked at. */
@@ -86,21 +88,21 @@ export class EvidenceFiles {
   }
 
   /** Runs `act`; what it throws becomes a problem of `origin`. */
-  guarded<T>(origin: string, act: () => T): T | undefined {
+  guarded<T>(origin: string, act: () => T, aside = false): T | undefined {
     try {
       return act();
     } catch (error) {
-      this.note(origin, error);
+      // a mistake of ours must not pass for one of the disk's
+      if (!(error instanceof SealrootError)) throw error;
+      const facts = error.details.filter(([label]) => label !== "path" && label !== "file").map(([, text]) => text);
+      const cause = error.cause instanceof Error ? [error.cause.message] : [];
+      this.note(error.code, origin, [...(facts.length > 0 || cause.length > 0 ? facts : [error.message]), ...cause].join("; "), aside);
       return undefined;
     }
   }
 
-  /** Keeps what went wrong. @throws what is no failure of the disk's: a mistake of ours must not pass for one */
-  note(origin: string, error: unknown): void {
-    if (!(error instanceof SealrootError)) throw error;
-    const facts = error.details.filter(([label]) => label !== "path" && label !== "file").map(([, text]) => text);
-    const cause = error.cause instanceof Error ? [error.cause.message] : [];
-    this.problems.push({ code: error.code, origin, reason: [...(facts.length > 0 ? facts : cause.length > 0 ? [] : [error.message]), ...cause].join("; ") });
+  note(code: ErrorCode, origin: string, reason: string, aside = false): void {
+    this.problems.push({ code, origin, reason, aside });
   }
 }
 
