@@ -26,7 +26,7 @@ function overview(): string {
 }
 
 /** What a command is doing, for the first line of its error block. */
-const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root" };
+const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root", "prepare-root": "cannot mount the root" };
 
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
   const peer = peerProgram(calledAs);

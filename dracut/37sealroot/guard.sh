@@ -57,16 +57,18 @@ read_command_line() {
     return 0
 }
 
-# Sets `asked` when the policy wants a verified root. The file is TOML and this is no parser of it: a line that sets
-# the level in any of TOML's ways is enough.
+# Sets `asked` when the policy wants a verified root. The files are TOML and OSTree's key file, and this is no parser of them:
+# a line that sets the level in any of their ways is enough.
 read_policy() {
-    [ -e "$config" ] || return 0
-    while IFS= read -r line || [ -n "$line" ]; do
-        case ${line%%#*} in
-            *level*=*verity* | *level*=*signed*) asked="level in $config" && return 0 ;;
-        esac
-        line=''
-    done < "$config"
+    for policy in "$config" "$top/usr/lib/ostree/prepare-root.conf" "$top/etc/ostree/prepare-root.conf"; do
+        [ -e "$policy" ] || continue
+        while IFS= read -r line || [ -n "$line" ]; do
+            case ${line%%#*} in
+                *level*=*verity* | *level*=*signed* | *enabled*=*verity* | *enabled*=*signed*) asked="level in $policy" && return 0 ;;
+            esac
+            line=''
+        done < "$policy"
+    done
 }
 
 # Whether the new root is an overlay that carries an image's digest as its name. systemd.volatile=yes leaves only /usr of it.

@@ -85,12 +85,36 @@ _sealroot_install_keys() {
     done < <(_sealroot_key_paths "$root$_sealroot_config")
 }
 
+# OSTree's configuration, and the keys that it names: OSTree's own module knows the default path only.
+_sealroot_install_ostree() {
+    local root=${dracutsysrootdir-} default=/etc/ostree/initramfs-root-binding.key file line signed=no keys=()
+    for file in /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
+        [[ -e $root$file ]] || continue
+        inst_multiple "$file" || _sealroot_fail "cannot install $file"
+        while IFS= read -r line || [[ -n $line ]]; do
+            [[ $line =~ ^[[:space:]]*enabled[[:space:]]*=[[:space:]]*signed ]] && signed=$file
+            [[ $line =~ ^[[:space:]]*keypath[[:space:]]*=[[:space:]]*([^[:space:]].*) ]] && keys+=("${BASH_REMATCH[1]}")
+        done < "$root$file"
+    done
+    # The kernel command line may ask for signatures as well.
+    [[ ${#keys[@]} -gt 0 || ! -e $root$default ]] || keys=("$default")
+    for file in "${keys[@]}"; do
+        if [[ -e $root$file ]]; then
+            inst_multiple "$file" || _sealroot_fail "cannot install the key $file"
+        elif [[ $signed != no && ! -e $root$_sealroot_config ]]; then
+            _sealroot_fail "$signed asks for signatures by the key $file, which does not exist"
+        fi
+    done
+    [[ $signed == no || ${#keys[@]} -gt 0 || -e $root$_sealroot_config ]] ||
+        _sealroot_fail "$signed asks for signatures by the key $default, which does not exist"
+}
+
 # inst_multiple and not inst_simple for what keeps its place: with --sysroot, inst_simple of older versions looks outside.
 install() {
     local root=${dracutsysrootdir-} units=${systemdsystemunitdir:-/usr/lib/systemd/system} file unit
 
     for file in /usr/bin/sealroot "$units/sealroot-setup-root.service" "$units/sealroot-guard.service" \
-        "$units/initrd-switch-root.service.d/sealroot.conf"; do
+        "$units/initrd-switch-root.service.d/sealroot.conf" "$units/ostree-prepare-root.service.d/sealroot.conf"; do
         [[ -e $root$file ]] || _sealroot_fail "$root$file is missing"
     done
 
@@ -111,6 +135,8 @@ install() {
         ln_r "$units/$unit" "$units/initrd-root-fs.target.wants/$unit"
     done
     inst_multiple "$units/initrd-switch-root.service.d/sealroot.conf" || _sealroot_fail "cannot install the guard's drop-in"
+    # OSTree's program, where its module brings it, stays: it boots what sealroot leaves alone.
+    inst_multiple "$units/ostree-prepare-root.service.d/sealroot.conf" || _sealroot_fail "cannot install the drop-in for OSTree's unit"
     # One root is mounted once: the unit of the peer, where another module brings it, becomes another name for ours.
     ln -sfn sealroot-setup-root.service "$initdir$units/composefs-setup-root.service"
 
@@ -119,9 +145,7 @@ install() {
         inst_multiple "$_sealroot_config" || _sealroot_fail "cannot install $_sealroot_config"
         _sealroot_install_keys
     fi
-    for file in /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
-        [[ -e $root$file ]] && inst_multiple "$file"
-    done
+    _sealroot_install_ostree
 
     # Present in a shell that dracut keeps sourcing other modules into: leave a good status behind.
     return 0

@@ -3,24 +3,25 @@
  * held open until the decision is disposed of, so that what was checked is what is used.
  */
 
-import { type ImageArgument, lastValue } from "../cmdline-parser/index.ts";
+import { lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { Descriptor, ERRNO, isErrno, measureVerity, readInto, readLink, SyscallError, type VerityMeasurement } from "../linux/index.ts";
-import { type OverlayFeatures, overlayFeatures } from "../mount/index.ts";
-import { Repository } from "../repository/index.ts";
-import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Refused } from "../trust/index.ts";
-import { during } from "./blame.ts";
-import { locateImage, locateState, openSysroot, type PassedOver } from "./locate.ts";
+import type { Descriptor, VerityMeasurement } from "../linux/index.ts";
+import { judgeAbsence, judgeTestRoot } from "../trust/index.ts";
+import { authenticate, type Authenticated, type ComputedDigest } from "./authenticate.ts";
+import { locateState, openSysroot, type PassedOver, stateSource } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
-import { listMounts, type Plan } from "./plan.ts";
+import { describeVoucher, listMounts, type Plan } from "./plan.ts";
 import { type Inputs, readInputs } from "./read.ts";
 
 export interface Decision extends Disposable {
   readonly inputs: Inputs;
   readonly plan: Plan;
   readonly passedOver: readonly PassedOver[];
-  readonly measurement: VerityMeasurement | undefined;
+  /** A computed one is for `verify` alone; perform() takes none. */
+  readonly measurement: VerityMeasurement | ComputedDigest | undefined;
+  /** Level "signed": where commits and signatures were looked for, and what could not be used. */
+  readonly evidence?: Authenticated["evidence"];
   /** Why the level is what it is, for people. */
   readonly reasons: readonly string[];
   readonly sysroot: Descriptor;
@@ -40,51 +41,30 @@ function refuseAbsence(inputs: Inputs): SealrootError {
   return new SealrootError("SR-E102", { details: absence.allowed ? [] : absence.reasons.map((reason): [string, string] => ["policy", reason]) });
 }
 
-function askOverlay(): OverlayFeatures {
-  try {
-    return overlayFeatures();
-  } catch (error) {
-    if (isErrno(error, ERRNO.EPERM)) throw new SealrootError("SR-E105", { cause: error });
-    if (error instanceof SyscallError) throw new SealrootError("SR-E301", { cause: error });
-    throw error;
-  }
+/** Read only for a command line with `ostree=`: it brings the reading of commits with it. */
+const ostreeRoom = (): typeof import("./ostree.ts") => require("./ostree.ts") as typeof import("./ostree.ts");
+
+/** Whether this is the boot of an OSTree deployment: no argument names an image, one names a deployment, and composefs is asked for. */
+export function namesDeployment({ rootFs }: BootOptions, { candidates, ostree, policy }: Inputs): boolean {
+  if (candidates.length > 0 || rootFs !== undefined || ostree.argument === undefined) return false;
+  return ostree.wish !== "no" || !judgeAbsence(policy.trust).allowed;
 }
 
-/** What the descriptor really is, for messages: images/<digest> is a link to an object. */
-function realPath(file: Descriptor): string {
-  try {
-    return readLink(file.path);
-  } catch {
-    return file.label;
-  }
-}
-
-function refuse(verdict: Refused, argument: ImageArgument, image: Descriptor, computeDigest: BootOptions["computeDigest"]): SealrootError {
-  const unmeasured = verdict.code === "SR-E211" || verdict.code === "SR-E212";
-  const computed = unmeasured ? computeDigest?.(image, argument.algorithm) : undefined;
-  return new SealrootError(verdict.code, {
-    details: [
-      ["step", `authenticate ${argument.text}`],
-      ...(verdict.expected === undefined ? [] : [["expected", verdict.expected] as const]),
-      ...(verdict.found === undefined ? [] : [["found", verdict.found] as const]),
-      ["image", realPath(image)],
-      ...(computed === undefined ? [] : [["computed", `${argument.algorithm}:${computed}  (by reading it: ${computed === argument.digest ? "the digest that the argument names" : "NOT the digest that the argument names"})`] as const]),
-      ...verdict.reasons.map((reason) => ["policy", reason] as const),
-    ],
-  });
-}
+/** Of such a boot: whether OSTree's own program is to do it after all. */
+export const isLeftToOstree = (options: BootOptions, inputs: Inputs): boolean => ostreeRoom().isLeftToOstree(options, inputs);
 
 /** @throws SealrootError for everything that keeps this machine from booting the image */
 export function decide(options: BootOptions, inputs: Inputs = readInputs(options)): Decision {
   const { policy, candidates } = inputs;
+  if (options.deployment === true || namesDeployment(options, inputs)) return ostreeRoom().decideDeployment(options, inputs);
   if (candidates.length === 0) throw refuseAbsence(inputs);
   using held = new DisposableStack();
   const sysroot = held.use(openSysroot(options.sysroot));
   const passedOver: PassedOver[] = [];
 
   const mounts = effectiveMounts(policy, options.layout, lastValue(inputs.tokens, "systemd.volatile"));
-  const directories = [{ name: "etc" as const, ...mounts.etc }, { name: "var" as const, ...mounts.var }];
-  const needsState = directories.some(({ mount }) => mount === "bind" || mount === "overlay");
+  const wanted = [{ name: "etc", ...mounts.etc }, { name: "var", ...mounts.var }];
+  const needsState = wanted.some(({ mount }) => mount === "bind" || mount === "overlay");
 
   const found = options.rootFs === undefined ? authenticate(options, inputs, held, sysroot, passedOver) : undefined;
   const testRoot = judgeTestRoot(policy.trust);
@@ -92,6 +72,8 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
   const argument = found?.argument ?? candidates[0];
   if (argument === undefined) throw refuseAbsence(inputs);
   const state = needsState ? held.use(locateState(sysroot, argument.digest, candidates)) : undefined;
+
+  const directories = wanted.map((directory) => ({ ...directory, source: state === undefined ? undefined : stateSource(sysroot, state, directory.name) }));
 
   const { transient } = policy.root;
   const imageSource = `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`;
@@ -104,6 +86,7 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     argument: found?.argument,
     level: found?.verdict.level ?? "none",
     enforce: found?.verdict.enforce ?? false,
+    signed: describeVoucher(found?.verdict.voucher),
     root: {
       source: found !== undefined ? imageSource : transient ? "transient" : (options.rootFs ?? ""),
       transient,
@@ -120,6 +103,7 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     plan: { ...partial, mounts: listMounts(partial, found?.image.label, found?.repository) },
     passedOver,
     measurement: found?.measurement,
+    evidence: found?.evidence,
     reasons: found?.verdict.reasons ?? testRoot.reasons,
     sysroot,
     image: found?.image,
@@ -127,30 +111,4 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     state,
     [Symbol.dispose]: () => keep.dispose(),
   };
-}
-
-/** The superblock's magic number (fs/erofs/erofs_fs.h), so that plan can tell as well, and so that a stray file has a name of its own. */
-function requireErofs(image: Descriptor): void {
-  const [offset, magic] = [1024, 0xe0f5e1e2];
-  const head = new Uint8Array(offset + 4);
-  const length = readInto(image, head);
-  if (length === head.byteLength && new DataView(head.buffer).getUint32(offset, true) === magic) return;
-  throw new SealrootError("SR-E213", { details: [["image", realPath(image)], ["found", length < head.byteLength ? `a file of ${length} bytes` : "a file without an EROFS superblock"]] });
-}
-
-function authenticate(options: BootOptions, inputs: Inputs, held: DisposableStack, sysroot: Descriptor, passedOver: PassedOver[]) {
-  const repository = held.use(Repository.open(sysroot));
-  const { argument, image } = locateImage(repository, inputs, passedOver);
-  held.use(image);
-  const measurement = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
-  const judged = judge({ policy: inputs.policy.trust, argument, measured: measurement });
-  if (!judged.allowed) throw refuse(judged, argument, image, options.computeDigest);
-  const features = askOverlay();
-  const verdict = judgeEnforcement(judged, features.verity);
-  if (!verdict.allowed) {
-    throw new SealrootError(verdict.code, { details: [["found", features.checksOptions ? "overlayfs without verity=" : "overlayfs of Linux 6.4 or older"]] });
-  }
-  during({ name: `read ${image.label}`, code: "SR-E214" }, () => requireErofs(image));
-  const objects = held.use(repository.openObjects());
-  return { argument, image, objects, measurement, verdict, repository: repository.directory.label };
 }

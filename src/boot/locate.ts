@@ -66,10 +66,11 @@ export function locateState(sysroot: Descriptor, first: string, candidates: read
   throw new SealrootError("SR-E305", { details: [...digests].map((digest): [string, string] => ["looked for", `${sysroot.label}/state/deploy/${digest}`]) });
 }
 
+/** The path below the sysroot of a directory of the deployment's state: one confined lookup then covers links that climb out of it. */
+export const stateSource = (sysroot: Descriptor, state: Descriptor, name: string): string => `${state.label.slice(sysroot.label.length).replace(/^\/+/, "")}/${name}`;
+
 /** A directory of the deployment's state. Links may stay within the physical root (bootc's var is one), never leave it. */
-export function openState(sysroot: Descriptor, state: Descriptor, name: string): Descriptor {
-  // the label of a state descriptor is its path below the sysroot, so that one confined lookup covers links that climb out of it
-  const path = `${state.label.slice(sysroot.label.length).replace(/^\/+/, "")}/${name}`;
+export function openState(sysroot: Descriptor, path: string): Descriptor {
   try {
     return openAt(sysroot, path, O.RDONLY | O.DIRECTORY, BENEATH);
   } catch (error) {

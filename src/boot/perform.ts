@@ -4,7 +4,7 @@
  */
 
 import type { Climbed } from "../mount/index.ts";
-import { SealrootError } from "../errors/index.ts";
+import { describeCause, SealrootError } from "../errors/index.ts";
 import { type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
 import {
   cloneDirectory, DETACHED_RUNG, mountImage, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
@@ -12,7 +12,7 @@ import {
 import { during, type Step } from "./blame.ts";
 import type { Decision } from "./decide.ts";
 import { openState } from "./locate.ts";
-import type { DirectoryPlan } from "./plan.ts";
+import type { DirectoryPlan, Plan } from "./plan.ts";
 import { type Proof, prove } from "./prove.ts";
 import { linkVolatileRoot } from "./volatile-root.ts";
 
@@ -30,6 +30,7 @@ const STEPS = {
   overlay: { name: "mount the overlay of image and objects", code: "SR-E304", noDriver: "SR-E301", unreadable: "SR-E214" },
   transient: { name: "make the transient layer", code: "SR-E307" },
   sysroot: { name: "mount the physical root at /sysroot", code: "SR-E308", unreadable: "SR-E214" },
+  booted: { name: "write /run/ostree-booted", code: "SR-E308" },
   place: { name: "put the new root in place", code: "SR-E308" },
 } as const satisfies Record<string, Step>;
 
@@ -40,12 +41,15 @@ interface Building {
   readonly rungs: Record<string, string>;
   readonly notes: string[];
   readonly held: DisposableStack;
+  /** The tmpfs of each transient directory, by its name. */
+  readonly layers: Map<string, Descriptor>;
   /** The EROFS mount; absent with --root-fs. */
   readonly image: Descriptor | undefined;
 }
 
 export function perform(decision: Decision): Outcome {
   const { plan, sysroot } = decision;
+  if (decision.measurement?.kind === "computed") throw new Error("a decision made on a computed digest is not for mounting");
   using held = new DisposableStack();
   const scratch = held.use(new Scratch());
   const rungs: Record<string, string> = {};
@@ -56,7 +60,7 @@ export function perform(decision: Decision): Outcome {
 
   const image = decision.image === undefined ? undefined : during(STEPS.image, () => record(rungs, "image", mountImage(decision.image ?? raise(), scratch)));
   if (image !== undefined) held.use(image);
-  const building: Building = { decision, scratch, rungs, notes, held, image };
+  const building: Building = { decision, scratch, rungs, notes, held, image, layers: new Map() };
   const tree = buildRoot(building);
 
   mountSysroot(tree, physicalRoot, notes);
@@ -64,15 +68,43 @@ export function perform(decision: Decision): Outcome {
   rungs["tree"] = tree.rung;
 
   const proof = proveRoot(decision, tree, notes);
-  const placement = during(STEPS.place, (): Placement | "target" => {
+  const placement = announced(decision, () => during(STEPS.place, (): Placement | "target" => {
     if (plan.replacesSysroot) return replaceMount(tree.root, plan.target);
     using target = openPath(plan.target, O.PATH | O.DIRECTORY);
     placeMount(tree.root, target);
     return "target";
-  });
+  }));
+  if (isOstreeBoot(plan)) showLayers(building);
   // last, because it cannot fail the boot and would outlive a failure of the others
   const volatileRoot = plan.replacesSysroot ? volatile(sysroot, notes) : undefined;
   return { rungs, proof, placement, volatileRoot, notes };
+}
+
+/** Read only for a deployment. */
+const ostreeBooted = (): typeof import("./ostree-booted.ts") => require("./ostree-booted.ts") as typeof import("./ostree-booted.ts");
+const isOstreeBoot = (plan: Plan): boolean => plan.deployment !== undefined && plan.replacesSysroot;
+
+/** Tells the booted system's ostree about this boot before the root is put in place, since that is the last that may fail. */
+function announced<T>({ plan, state }: Decision, place: () => T): T {
+  if (!isOstreeBoot(plan)) return place();
+  const takeBack = during(STEPS.booted, () => ostreeBooted().writeBooted(plan, state ?? raise()));
+  try {
+    return place();
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
+}
+
+/** For labels only; the boot goes on without. */
+function showLayers({ layers, notes }: Building): void {
+  const etc = layers.get("etc");
+  if (etc === undefined) return;
+  try {
+    ostreeBooted().showTransientEtc(etc);
+  } catch (error) {
+    notes.push(`the layer of /etc is not shown to ostree: ${describeCause(error)}`);
+  }
 }
 
 function raise(): never {
@@ -129,23 +161,23 @@ function mountSysroot(tree: Tree, physicalRoot: Descriptor, notes: string[]): vo
 }
 
 function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan): void {
-  const { name, mount, limits } = directory;
+  const { name, mount, limits, source, covers = name } = directory;
   const { decision, rungs, held } = building;
   if (mount === "none") return;
   const step: Step = { name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" };
-  const { sysroot, state } = decision;
-  const stateDirectory = (): Descriptor => openState(sysroot, state ?? raise(), name);
+  const stateDirectory = (): Descriptor => openState(decision.sysroot, source ?? raise());
   during(step, () => {
     if (mount === "bind") {
-      using source = stateDirectory();
-      tree.mountOn(name, held.use(cloneDirectory(source)));
+      using bound = stateDirectory();
+      tree.mountOn(name, held.use(cloneDirectory(bound)));
       return;
     }
-    using covered = tree.open(name);
+    using covered = tree.open(covers);
     using base = mount === "overlay" ? stateDirectory() : undefined;
     const writable = held.use(base === undefined ? during({ ...STEPS.transient, name: step.name }, () => transientLayer(covered, limits)) : persistentLayer(base, covered));
-    const source = mount === "transient" ? "transient" : "overlay";
-    const overlay = held.use(record(rungs, name, coverDirectory(building, tree, name, covered, writable, source)));
+    if (writable.mount !== undefined) building.layers.set(name, writable.mount);
+    const label = mount === "transient" ? "transient" : "overlay";
+    const overlay = held.use(record(rungs, name, coverDirectory(building, tree, covers, covered, writable, label)));
     tree.mountOn(name, overlay);
   });
 }

@@ -4,7 +4,8 @@
  */
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
-import type { Layout, MountKind, TransientLimits } from "../config/index.ts";
+import type { Layout, MountKind, TransientLimits, TrustLevel } from "../config/index.ts";
+import type { Voucher } from "../trust/index.ts";
 
 export interface PlannedMount {
   /** Path in the new root; "(layer)" for what only the overlay sees. */
@@ -16,9 +17,25 @@ export interface PlannedMount {
 }
 
 export interface DirectoryPlan {
-  readonly name: "etc" | "var";
+  /** Path in the new root. */
+  readonly name: string;
   readonly mount: MountKind;
   readonly limits: TransientLimits;
+  /** What is bound, or holds the upper layer: a path below the physical root. */
+  readonly source?: string | undefined;
+  /** The directory of the image that an overlay covers; default `name` itself. */
+  readonly covers?: string;
+}
+
+/** The OSTree deployment whose image is mounted. */
+export interface DeploymentPlan {
+  /** As on the kernel command line. */
+  readonly argument: string;
+  readonly stateroot: string;
+  readonly commit: string;
+  readonly serial: number;
+  /** Where its keys are, for /run/ostree-booted; at level "signed". */
+  readonly keys: readonly string[];
 }
 
 export interface RootPlan {
@@ -30,6 +47,24 @@ export interface RootPlan {
   readonly limits: TransientLimits;
 }
 
+/** Who vouches for the image, as reports have it. */
+export interface Signed {
+  /** Commit id; null where the bare digest was signed. */
+  readonly commit: string | null;
+  /** Ids of the keys whose signatures were verified, as many as the policy's threshold. */
+  readonly keys: readonly string[];
+  readonly origin: string;
+  /** Seconds since 1970; text when it is beyond what a JSON number holds; null for a bare digest, which carries no date. */
+  readonly timestamp: number | string | null;
+}
+
+export function describeVoucher(voucher: Voucher | undefined): Signed | undefined {
+  if (voucher === undefined) return undefined;
+  const { commitId, keyIds, origin, timestamp } = voucher;
+  const time = timestamp === undefined ? null : timestamp <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(timestamp) : String(timestamp);
+  return { commit: commitId ?? null, keys: keyIds, origin, timestamp: time };
+}
+
 export interface Plan {
   readonly layout: Layout;
   readonly sysroot: string;
@@ -39,15 +74,18 @@ export interface Plan {
   readonly replacesSysroot: boolean;
   /** --root-fs: the tree that takes the place of an image. */
   readonly rootFs: string | undefined;
-  /** Absent with --root-fs. */
+  /** Absent with --root-fs, and for a deployment. */
   readonly argument: ImageArgument | undefined;
-  readonly level: "none" | "verity";
+  readonly deployment?: DeploymentPlan;
+  readonly level: TrustLevel;
   /** verity=require on the overlay */
   readonly enforce: boolean;
+  /** At level "signed". */
+  readonly signed?: Signed | undefined;
   readonly root: RootPlan;
   readonly sysrootReadOnly: boolean;
   readonly directories: readonly DirectoryPlan[];
-  /** `state/deploy/<digest>` with its sysroot; absent when no directory needs it. */
+  /** `state/deploy/<digest>`, or the deployment's directory, with its sysroot; absent when no directory needs it. */
   readonly state: string | undefined;
   readonly mounts: readonly PlannedMount[];
 }
@@ -88,12 +126,12 @@ export function listMounts(plan: Omit<Plan, "mounts">, image: string | undefined
     }
   }
   mounts.push({ target: "/sysroot", filesystem: "bind", source: plan.sysroot, options: plan.sysrootReadOnly ? ["ro"] : [], reason: "the physical root" });
-  for (const { name, mount, limits } of plan.directories) {
+  for (const { name, mount, limits, source } of plan.directories) {
     if (mount === "none") continue;
     mounts.push({
       target: `/${name}`,
       filesystem: mount === "bind" ? "bind" : "overlay",
-      source: mount === "transient" ? "transient" : `${plan.state ?? ""}/${name}`,
+      source: mount === "transient" ? "transient" : `${plan.sysroot.replace(/\/+$/, "")}/${source ?? ""}`,
       options: mount === "transient" ? limitOptions(limits) : [],
       reason: KIND_REASONS[mount],
     });

@@ -7,11 +7,11 @@ import { describeCause, type SealrootError } from "../errors/index.ts";
 import { HERE, makeDirectory, replaceFile } from "../linux/index.ts";
 import { RUN_DIRECTORY } from "../mount/index.ts";
 import { errorRecord } from "../terminal/index.ts";
+import { readInput } from "./config-file.ts";
 import type { Decision } from "./decide.ts";
 import { sendToJournal } from "./journal.ts";
 import type { BootOptions } from "./options.ts";
 import type { Outcome } from "./perform.ts";
-import { readInput } from "./read.ts";
 import { VERSION } from "./version.ts";
 
 export const REPORT_PATH = `${RUN_DIRECTORY}/boot.json`;
@@ -35,6 +35,16 @@ function common(options: BootOptions): Record<string, unknown> {
   return { format: REPORT_FORMAT, sealroot: VERSION, kernel: kernelRelease(), layout: options.layout };
 }
 
+/** The image by the argument that named it, or, for a deployment, by what the kernel says that it is. */
+function imageRecord({ plan, measurement }: Decision): Record<string, unknown> {
+  const { argument, deployment } = plan;
+  if (argument !== undefined) return { image: { argument: argument.text, digest: argument.digest, algorithm: argument.algorithm } };
+  if (deployment === undefined) return {};
+  const { keys: _, ...facts } = deployment;
+  const measured = measurement?.kind === "digest" ? { digest: measurement.digest, algorithm: measurement.algorithm } : {};
+  return { image: { argument: deployment.argument, ...measured }, deployment: facts };
+}
+
 export function successRecord(options: BootOptions, decision: Decision, outcome: Outcome): Record<string, unknown> {
   const { plan, inputs, measurement } = decision;
   return {
@@ -42,8 +52,10 @@ export function successRecord(options: BootOptions, decision: Decision, outcome:
     ok: true,
     level: plan.level,
     enforced: plan.enforce,
-    ...(plan.argument === undefined ? {} : { image: { argument: plan.argument.text, digest: plan.argument.digest, algorithm: plan.argument.algorithm } }),
+    ...imageRecord(decision),
     ...(measurement === undefined ? {} : { measured: measurement }),
+    ...(plan.signed === undefined ? {} : { signed: plan.signed }),
+    ...(decision.evidence === undefined ? {} : { lookedAt: decision.evidence.places }),
     reasons: decision.reasons,
     skipped: inputs.skipped,
     passedOver: decision.passedOver.map(({ argument, reason }) => ({ argument: argument.text, reason })),
@@ -82,9 +94,10 @@ export function journalSuccess(summary: string, decision: Decision): void {
     MESSAGE_ID: MOUNTED_ID,
     PRIORITY: String(plan.enforce ? PRIORITY.notice : PRIORITY.warning),
     SEALROOT_LEVEL: plan.level,
-    SEALROOT_ARGUMENT: plan.argument?.text ?? "",
-    SEALROOT_DIGEST: plan.argument?.digest ?? "",
+    SEALROOT_ARGUMENT: plan.argument?.text ?? plan.deployment?.argument ?? "",
+    SEALROOT_DIGEST: plan.argument?.digest ?? (decision.measurement?.kind === "digest" ? decision.measurement.digest : ""),
     SEALROOT_STATE: plan.state ?? "",
+    ...(plan.signed === undefined ? {} : { SEALROOT_COMMIT: plan.signed.commit ?? "", SEALROOT_KEYS: plan.signed.keys.join(" ") }),
   });
 }
 

@@ -5,14 +5,14 @@ import { SealrootError } from "../errors/index.ts";
 import type { OptionSpec, ParsedArguments } from "../terminal/index.ts";
 import { peerProgram } from "./program-name.ts";
 
-export const BOOT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+export const BOOT_OPTIONS = {
   sysroot: { kind: "value", value: "DIR", help: `where the physical root is mounted (default ${DEFAULT_SYSROOT})` },
   config: { kind: "value", value: "FILE", help: `the policy (default ${DEFAULT_CONFIG})` },
   cmdline: { kind: "value", value: "TEXT", help: "kernel command line, instead of /proc/cmdline" },
   target: { kind: "value", value: "DIR", help: "put the new root there and leave the sysroot alone" },
   "root-fs": { kind: "value", value: "DIR", help: "take this tree instead of an image (for tests)" },
   layout: { kind: "value", value: "NAME", help: "composefs (default) or bootc: where and how /etc, /var and /sysroot are mounted" },
-};
+} satisfies Readonly<Record<string, OptionSpec>>;
 
 /** @param calledAs the name the executable was called by */
 export function bootOptions(parsed: ParsedArguments, calledAs = "sealroot"): BootOptions {

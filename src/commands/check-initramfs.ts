@@ -1,10 +1,10 @@
 /** `sealroot check-initramfs FILE`: would this initramfs, or this unified kernel image, boot a sealed root? */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { SealrootError } from "../errors/index.ts";
 import { checkInitramfs, type CheckReport, DEFAULT_LIMIT, type Finding, type Verdict } from "../initramfs/index.ts";
 import { isTerminal } from "../linux/index.ts";
 import { type CommandHelp, parseArguments, printable, type Style } from "../terminal/index.ts";
+import { readInputFile } from "./input-file.ts";
 import { outputStyle, print, printError, printJson } from "./output.ts";
 
 export const help: CommandHelp = {
@@ -27,40 +27,6 @@ export const help: CommandHelp = {
     ["sealroot check-initramfs --strict --json build/system.efi", "a gate in a build"],
   ],
 };
-
-/** Far above any initramfs. */
-const LONGEST_FILE = 2 ** 32;
-
-function readFile(path: string): Uint8Array {
-  const refuse = (found: string, cause?: unknown): never => {
-    throw new SealrootError("SR-E603", { details: [["file", path], ...(found === "" ? [] : ([["found", found]] as const))], cause });
-  };
-  let descriptor: number;
-  try {
-    // Not to wait for the other end of a pipe.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    return refuse("", error);
-  }
-  try {
-    const status = fstatSync(descriptor);
-    if (!status.isFile()) return refuse(status.isDirectory() ? "a directory" : "no regular file");
-    if (status.size > LONGEST_FILE) return refuse(`${status.size} bytes: more than an initramfs can have`);
-    const bytes = new Uint8Array(status.size);
-    let filled = 0;
-    while (filled < bytes.length) {
-      const count = readSync(descriptor, bytes, filled, Math.min(bytes.length - filled, 1 << 26), null);
-      if (count === 0) break;
-      filled += count;
-    }
-    return bytes.subarray(0, filled);
-  } catch (error) {
-    if (error instanceof SealrootError) throw error;
-    return refuse("", error);
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 /** How far it is, on one line of a terminal, from the second second on. */
 function progressLine(): { update(unpacked: number): void; clear(): void } {
@@ -88,7 +54,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (mebibytes !== undefined && !/^[1-9][0-9]{0,6}$/.test(mebibytes)) {
     throw new SealrootError("SR-E100", { summary: `--max-size "${mebibytes}" is no number of MiB`, next: "see: sealroot check-initramfs --help" });
   }
-  const file = readFile(path);
+  const file = readInputFile(path);
   const line = progressLine();
   let report: CheckReport;
   try {

@@ -2,11 +2,11 @@
 
 import { decide, type Decision, planRows, remarks, summarise } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
-import { type Descriptor, readInto, statAt, SyscallError } from "../linux/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
+import { computeDigest } from "./image-digest.ts";
+import { levelText, signedRows } from "./verdict-text.ts";
 
 export const help: CommandHelp = {
   name: "plan",
@@ -19,34 +19,13 @@ export const help: CommandHelp = {
   ],
 };
 
-/** In pieces, so that an image of any size takes no memory. */
-function* pieces(image: Descriptor): Generator<Uint8Array> {
-  const buffer = new Uint8Array(1 << 20);
-  for (let got = buffer.byteLength; got === buffer.byteLength; ) {
-    got = readInto(image, buffer);
-    yield buffer.subarray(0, got);
-  }
-}
-
-/** Bytes. An image holds no file content; a larger file is none, and must not keep a person waiting for hours. */
-const LARGEST_IMAGE = 1 << 30;
-
-/** @returns undefined where it cannot be read; the refusal has its own reason */
-function computeDigest(image: Descriptor, algorithm: VerityAlgorithm): string | undefined {
-  try {
-    return statAt(image).size > LARGEST_IMAGE ? undefined : fsverityDigest(pieces(image), algorithm).toHex();
-  } catch (error) {
-    if (error instanceof SyscallError) return undefined;
-    throw error;
-  }
-}
-
 function text(decision: Decision): string {
   const { plan, reasons } = decision;
   const facts: (readonly [string, string])[] = [
     ...fewLines(remarks(decision)).map((remark) => ["remark", remark] as const),
-    ["argument", plan.argument?.text ?? "none (--root-fs)"],
-    ["level", plan.enforce ? "verity: enforced by the kernel" : "none: NOT VERIFIED"],
+    ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none (--root-fs)"],
+    ["level", levelText(plan)],
+    ...signedRows(plan.signed),
     ...reasons.map((reason) => ["because", reason] as const),
     ["state", plan.state ?? "not needed"],
     ["target", `${plan.target}${plan.replacesSysroot ? " (replaced)" : ""}`],
@@ -66,9 +45,9 @@ export function run(argv: readonly string[]): number {
   const options = { ...bootOptions(parsed), computeDigest };
   try {
     using decision = decide(options);
-    const { plan, inputs, passedOver, reasons, measurement } = decision;
+    const { plan, inputs, passedOver, reasons, measurement, evidence } = decision;
     if (parsed.flag("json")) {
-      printJson({ allowed: true, plan, measured: measurement, reasons, skipped: inputs.skipped, passedOver, warnings: inputs.warnings });
+      printJson({ allowed: true, plan, measured: measurement, reasons, lookedAt: evidence?.places, unusable: evidence?.problems, skipped: inputs.skipped, passedOver, warnings: inputs.warnings });
     } else print(text(decision));
     return 0;
   } catch (thrown) {

@@ -11,6 +11,7 @@ const PEERS: Readonly<Record<string, PeerProgram>> = {
   "composefs-setup-root": { command: "setup-root", layout: "composefs" },
   // what bootc's unit calls: /usr/lib/bootc/initramfs-setup
   "initramfs-setup": { command: "setup-root", layout: "bootc" },
+  "ostree-prepare-root": { command: "prepare-root", layout: "composefs" },
 };
 
 /** @param calledAs argv[0], with or without directories */

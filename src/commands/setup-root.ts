@@ -1,6 +1,6 @@
 /** `sealroot setup-root`: mounts the image that the kernel command line names as the root. Also composefs-setup-root. */
 
-import { setupRoot } from "../boot/index.ts";
+import { setupRoot, type SetupRootResult } from "../boot/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable } from "../terminal/index.ts";
 import { errorStyle, print, printError, printJson } from "./output.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
@@ -11,7 +11,9 @@ export const help: CommandHelp = {
   // composefs-setup-root takes a command "for testing" and ignores it
   operandCount: [0, Number.MAX_SAFE_INTEGER],
   summary: "Mount the composefs image that the kernel command line names, in the place of the sysroot.",
-  description: "Runs in the initramfs, between sysroot.mount and switch-root. The report is in /run/sealroot/boot.json.",
+  description:
+    "Runs in the initramfs, between sysroot.mount and switch-root. The report is in /run/sealroot/boot.json.\n" +
+    "Where no argument names an image and ostree= names a deployment, that is mounted, if the policy or prepare-root.conf asks for composefs.",
   options: {
     ...BOOT_OPTIONS,
     "if-named": { kind: "flag", help: "do nothing when no argument names an image and the policy does not ask for one" },
@@ -36,13 +38,18 @@ function reported<T>(json: boolean, act: () => T): T {
 export function run(argv: readonly string[], calledAs?: string): number {
   const parsed = parseArguments(help, argv);
   const options = bootOptions(parsed, calledAs);
-  const done = reported(parsed.flag("json"), () => setupRoot(options, parsed.flag("if-named")));
+  const json = parsed.flag("json");
+  return tellSetup(reported(json, () => setupRoot(options, parsed.flag("if-named"))), json);
+}
+
+/** What was done, on the console. @param done undefined when there was nothing to do @returns the exit status */
+export function tellSetup(done: SetupRootResult | undefined, json: boolean): number {
   if (done === undefined) {
     print("sealroot: no argument names a composefs image, and the policy asks for none\n");
     return 0;
   }
   const { record, summary, remarks, verified } = done;
-  if (parsed.flag("json")) {
+  if (json) {
     printJson(record);
     return 0;
   }

@@ -1,10 +1,11 @@
 /** `sealroot status`: what is booted and how it was verified, from the boot report held against the mount table. */
 
 import { readFileSync } from "node:fs";
-import { REPORT_PATH } from "../boot/index.ts";
+import { REPORT_PATH, type Signed } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { type CommandHelp, parseArguments, printable, type Style } from "../terminal/index.ts";
 import { outputStyle, print, printJson } from "./output.ts";
+import { signedRows } from "./verdict-text.ts";
 
 export const help: CommandHelp = {
   name: "status",
@@ -13,7 +14,7 @@ export const help: CommandHelp = {
   options: { json: { kind: "flag", help: "print JSON" } },
   examples: [
     ["sealroot status", "for people"],
-    ["sealroot status --json | jq -r .level", "none or verity, for programs"],
+    ["sealroot status --json | jq -r .level", "none, verity or signed, for programs"],
   ],
 };
 
@@ -66,7 +67,9 @@ export function run(argv: readonly string[]): number {
   const enforced = root?.filesystem === "overlay" && root.options.includes("verity=require");
   const image = isRecord(report?.["image"]) ? report["image"] : undefined;
   const agrees = digest !== undefined && image?.["digest"] === digest;
-  const status = { digest: digest ?? null, level: digest !== undefined && enforced ? "verity" : "none", root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
+  const signed = agrees && report?.["level"] === "signed" && isRecord(report["signed"]) ? report["signed"] : undefined;
+  const level: Status["level"] = digest === undefined || !enforced ? "none" : signed === undefined ? "verity" : "signed";
+  const status = { digest: digest ?? null, level, signed: level === "signed" ? (signed ?? null) : null, root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
   if (parsed.flag("json")) printJson(status);
   else print(render(status, outputStyle()));
   return 0;
@@ -74,17 +77,31 @@ export function run(argv: readonly string[]): number {
 
 interface Status {
   readonly digest: string | null;
-  readonly level: string;
+  readonly level: "none" | "verity" | "signed";
+  /** Who vouched for the image, from the report. */
+  readonly signed: Json | null;
   readonly root: RootMount | null;
   readonly reportAgrees: boolean | null;
   readonly report: Json | null;
 }
 
-function render({ digest, level, root, reportAgrees, report }: Status, style: Style): string {
+/** The report's words, which the initramfs wrote: what is missing in them is left out. */
+function signedFacts(signed: Json): Signed {
+  const { commit, keys, origin, timestamp } = signed;
+  return {
+    commit: typeof commit === "string" ? commit : null,
+    keys: Array.isArray(keys) ? keys.filter((key): key is string => typeof key === "string") : [],
+    origin: textOf(origin),
+    timestamp: typeof timestamp === "number" || typeof timestamp === "string" ? timestamp : null,
+  };
+}
+
+function render({ digest, level, signed, root, reportAgrees, report }: Status, style: Style): string {
   const rows: [label: string, text: string, paint?: (text: string) => string][] = [
     digest === null ? ["booted", "/ is not a composefs mount", style.red] : ["booted", digest],
-    level === "verity" ? ["verified", "every read, by the kernel (verity=require)", style.green] : ["verified", "NOT VERIFIED", style.red],
+    level === "none" ? ["verified", "NOT VERIFIED", style.red] : ["verified", "every read, by the kernel (verity=require)", style.green],
   ];
+  if (signed !== null) rows.push(...signedRows(signedFacts(signed)).map(([label, text]): [string, string] => [label, text]));
   if (root !== null) rows.push(["/", `${root.filesystem} ${root.source} ${root.options.filter((option) => /^(ro|rw|metacopy|redirect_dir|verity)/.test(option)).join(",")}`]);
   if (report === null) rows.push(["report", `none (${REPORT_PATH}); booted by another helper`]);
   else {

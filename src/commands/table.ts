@@ -20,8 +20,13 @@ export interface CommandRow {
 
 export const COMMANDS: readonly CommandRow[] = [
   { name: "setup-root", summary: "mount the image that the kernel command line names as the root", load: () => setupRoot },
+  { name: "prepare-root", summary: "mount the OSTree deployment that ostree= names as the root", load: () => import("./prepare-root.ts") },
   { name: "plan", summary: "print what setup-root would do, without mounting", load: () => import("./plan.ts") },
   { name: "status", summary: "what is booted and how it was verified", load: () => import("./status.ts") },
   { name: "check-initramfs", summary: "say whether an initramfs or a unified kernel image can boot a sealed root", load: () => import("./check-initramfs.ts") },
+  { name: "verify", summary: "say whether the boot of a disk would be allowed, and who signed it", load: () => import("./verify.ts") },
+  { name: "keygen", summary: "make an Ed25519 key pair", load: () => import("./keygen.ts") },
+  { name: "commit", summary: "write a commit that names an image", load: () => import("./commit.ts") },
+  { name: "sign", summary: "sign a commit or an image digest", load: () => import("./sign.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },
 ];

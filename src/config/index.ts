@@ -16,3 +16,7 @@ export {
   type TrustPolicy,
 } from "./policy.ts";
 export { parseSetupRootConfig } from "./setup-root.ts";
+export {
+  type ComposefsWish, DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig, raiseWish,
+} from "./prepare-root.ts";
+export { stricterTrust, trustOfWish } from "./stricter.ts";

@@ -43,6 +43,31 @@ const catalogue = {
   "SR-E213": entry(33, "the image is not an EROFS image", "the file has no EROFS superblock: it is something else, or cut short; if its digest was verified, it was built wrong", "boot the previous entry, then reinstall this image"),
   "SR-E214": entry(34, "the image cannot be read", "reading the image failed; with fs-verity this means that bytes on the disk were changed", "treat the disk as damaged; boot the previous entry"),
 
+  // 22x, 23x: signatures
+  "SR-E220": entry(100, "the commit is not signed", "a commit for this image was found, with no signature beside it; signatures are lost when only the commit is copied", "sign the commit: sealroot sign; or copy its .commitmeta; or boot the previous entry"),
+  "SR-E221": entry(101, "no trusted key has signed the image", "the signatures are by other keys, or over other bytes than these: a changed commit, or a signature of another one", "sign with a key that the initramfs trusts, or boot the previous entry"),
+  "SR-E222": entry(102, "the key that signed the image is revoked", "the policy in the initramfs lists this key as revoked", "boot an entry signed with a current key"),
+  "SR-E223": entry(103, "too few trusted keys have signed the image", "the policy asks for signatures by several keys; two by the same key count as one", "let another key sign the commit, or boot the previous entry"),
+  "SR-E224": entry(104, "the signature is not valid", "a signature is damaged, of the wrong length, or said to be by a trusted key that did not make it for these bytes", "copy the commit and its signatures again, or boot the previous entry"),
+  "SR-E225": entry(105, "the commit is malformed", "the bytes are no OSTree commit in normal form", "write the commit again: sealroot commit"),
+  "SR-E226": entry(106, "the commit does not match its id", "a commit's id is the SHA-256 of its bytes; this file holds a changed commit or another one", "treat the disk as tampered with; boot the previous entry"),
+  "SR-E227": entry(107, "the commit is for another image", "what the commit says about its image, if anything, is not the digest of this one", "write a commit for this image: sealroot commit; or boot the previous entry"),
+  "SR-E228": entry(108, "the image is older than the policy allows", "not-before in the initramfs refuses commits older than this, and signatures that carry no date", "boot a newer entry"),
+  "SR-E229": entry(109, "a limit of the signature check is exceeded", "a commit, its signatures or the keys are larger or more than any real ones", "look at what lies in composefs/commits; treat the disk as tampered with"),
+  "SR-E230": entry(110, "a file of trusted keys cannot be read", "the policy names a file that is not in the initramfs", "put it there, rebuild the initramfs"),
+  "SR-E231": entry(111, "there is no trusted key", "the policy asks for signatures, and the files it names hold no public key", "put a key there, rebuild the initramfs"),
+  "SR-E232": entry(112, "a file of trusted keys is malformed", "a line is neither a public key in base64 nor part of a PEM block", "correct the file, rebuild the initramfs"),
+  "SR-E233": entry(113, "the private key cannot be used", "it is neither PEM with PKCS#8 nor OSTree's base64 of 64 bytes, or not Ed25519", "make one: sealroot keygen"),
+  "SR-E234": entry(114, "the signatures cannot be read", "the commit's detached metadata (.commitmeta) is damaged", "copy it again, or sign again: sealroot sign"),
+  "SR-E235": entry(115, "there is a file of that name already", "a key, a commit or a signature is never overwritten", "choose another name, or move the old file away"),
+  "SR-E236": entry(116, "a file cannot be written", "the directory does not exist, is read-only or full, or may not be written to", "check the path, the permissions and the space"),
+
+  // 24x: OSTree deployments
+  "SR-E240": entry(50, "the OSTree deployment cannot be found", "ostree= on the kernel command line names no deployment of this disk", "check root= and ostree=; boot another entry"),
+  "SR-E241": entry(51, "the OSTree deployment is not where deployments are", "ostree= leads to something that is no deployment, or a part of the deployment is a link", "treat the disk as tampered with; boot the previous entry"),
+  "SR-E242": entry(52, "the OSTree deployment has no composefs image", "the deployment has no .ostree.cfs; OSTree writes one where composefs is enabled in the tree that is deployed", "enable composefs in the tree's prepare-root.conf and deploy again, or boot the previous entry"),
+  "SR-E243": entry(53, "a deployment without composefs is not for sealroot", "neither the policy nor prepare-root.conf in the initramfs asks for composefs", "OSTree's own ostree-prepare-root boots plain deployments; or set enabled = yes, verity or signed in prepare-root.conf"),
+
   // 3xx: mounting
   "SR-E300": entry(40, "the kernel cannot mount EROFS", "the EROFS driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the erofs module: sealroot check-initramfs"),
   "SR-E301": entry(41, "the kernel cannot mount overlayfs", "the overlay driver is not in the kernel or not in the initramfs", "rebuild the initramfs with the overlay module: sealroot check-initramfs"),

@@ -4,4 +4,5 @@
  */
 export { type CheckOptions, checkInitramfs, type CheckReport, DEFAULT_LIMIT } from "./check.ts";
 export type { Finding, Verdict } from "./findings.ts";
+export { type OpenedInitramfs, openInitramfs } from "./open.ts";
 export type { Segment } from "./unpack.ts";

@@ -129,6 +129,19 @@ export function readUpTo(file: Descriptor, limit: number): Uint8Array {
   return buffer.subarray(0, length);
 }
 
+/** pread(2): `length` bytes from `offset`; fewer only at the end of the file. The descriptor's position stays. */
+export function readAt(file: Descriptor, offset: number, length: number): Uint8Array {
+  const buffer = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const part = buffer.subarray(done);
+    const got = check(rawSyscall("pread64", file.fd, part, part.byteLength, offset + done), () => `pread(${file.label}, ${length} bytes at ${offset})`);
+    if (got === 0) break;
+    done += got;
+  }
+  return buffer.subarray(0, done);
+}
+
 /** Writes all of `bytes`, from the descriptor's position. */
 export function writeAll(file: Pick<Descriptor, "fd" | "label">, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength; ) {
@@ -171,6 +184,11 @@ export function makeDirectory(directory: DirectoryDescriptor, name: string, perm
 export function removeDirectory(directory: DirectoryDescriptor, name: string): void {
   const AT_REMOVEDIR = 0x200;
   check(rawSyscall("unlinkat", directory.fd, cString(name), AT_REMOVEDIR), () => `rmdir(${directory.label}, ${JSON.stringify(name)})`);
+}
+
+/** unlinkat(2) of a fixed place of the running system. */
+export function removeFile(path: string): void {
+  check(rawSyscall("unlinkat", AT_FDCWD, cString(path), 0), () => `unlink(${JSON.stringify(path)})`);
 }
 
 /** symlinkat(2). @returns false when something of that name was there already */

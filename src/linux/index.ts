@@ -2,10 +2,11 @@
 export { btrfsDevice } from "./btrfs.ts";
 export { sendDatagram } from "./datagram.ts";
 export { Descriptor } from "./descriptor.ts";
+export { type Listing, listDirectory } from "./directory.ts";
 export { ERRNO, errnoName, errnoText } from "./errno.ts";
 export {
   type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
-  readInto, readLink, readUpTo, removeDirectory, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
+  readAt, readInto, readLink, readUpTo, removeDirectory, removeFile, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";
 export {

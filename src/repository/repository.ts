@@ -4,14 +4,14 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readUpTo, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { type Descriptor, ERRNO, isErrno, type Listing, listDirectory, O, openAt, readUpTo, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { META_LIMIT, parseMeta, type RepositoryMeta } from "./meta.ts";
 
 export const REPOSITORY = "composefs";
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 
 /** Whoever reads a repository and cannot: led out of it or to the wrong kind of file, not allowed to, or the disk fails. */
-function unreadable(path: string, error: unknown): unknown {
+export function unreadable(path: string, error: unknown): unknown {
   if (!(error instanceof SyscallError)) return error;
   const facts = { details: [["path", path] as const], cause: error };
   if (isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR)) return new SealrootError("SR-E204", facts);
@@ -30,13 +30,24 @@ function openInside(directory: Descriptor, path: string, flags: number): Descrip
 }
 
 /** A regular file for reading. Looked at before it is opened: a device may act, or wait, when somebody only opens it. */
-function openFile(directory: Descriptor, path: string): Descriptor | undefined {
+export function openFile(directory: Descriptor, path: string): Descriptor | undefined {
   using found = openInside(directory, path, O.PATH);
   if (found === undefined) return undefined;
   try {
     const { type } = statAt(found);
     if (type !== "regular file") throw new SealrootError("SR-E204", { details: [["path", found.label], ["found", `a ${type}, not a regular file`]] });
     return reopen(found, O.RDONLY);
+  } catch (error) {
+    throw unreadable(found.label, error);
+  }
+}
+
+/** The names in a directory; undefined when there is none. */
+export function list(directory: Descriptor, path: string, limit: number): Listing | undefined {
+  using found = openInside(directory, path, O.RDONLY | O.DIRECTORY);
+  if (found === undefined) return undefined;
+  try {
+    return listDirectory(found, limit);
   } catch (error) {
     throw unreadable(found.label, error);
   }

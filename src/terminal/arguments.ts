@@ -10,6 +10,8 @@ export interface OptionSpec {
   /** What the value is called in the help, e.g. "DIR"; values only. */
   readonly value?: string;
   readonly help: string;
+  /** May be given several times; values only. */
+  readonly repeat?: boolean;
   /** Left out of the help; accepted all the same. */
   readonly hidden?: boolean;
 }
@@ -30,6 +32,8 @@ export interface ParsedArguments {
   readonly operands: readonly string[];
   flag(name: string): boolean;
   value(name: string): string | undefined;
+  /** All values of an option that may be given several times, in order. */
+  all(name: string): readonly string[];
 }
 
 /**
@@ -41,7 +45,7 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     throw new SealrootError("SR-E100", { summary: problem, next: `see: sealroot ${help.name} --help` });
   };
   const flags = new Set<string>();
-  const values = new Map<string, string>();
+  const values = new Map<string, string[]>();
   const operands: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const argument = argv[i] ?? "";
@@ -57,7 +61,7 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     const name = argument.slice(2, equals < 0 ? undefined : equals);
     const spec = argument.startsWith("--") && Object.hasOwn(help.options, name) ? help.options[name] : undefined;
     if (spec === undefined) return refuse(`there is no option "${equals < 0 ? argument : argument.slice(0, equals)}"`);
-    if (flags.has(name) || values.has(name)) refuse(`option --${name} is given twice`);
+    if (flags.has(name) || (values.has(name) && spec.repeat !== true)) refuse(`option --${name} is given twice`);
     if (spec.kind === "flag") {
       if (equals >= 0) refuse(`option --${name} takes no value`);
       flags.add(name);
@@ -65,19 +69,19 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     }
     const value = equals < 0 ? argv[++i] : argument.slice(equals + 1);
     if (value === undefined) return refuse(`option --${name} lacks its ${spec.value ?? "value"}`);
-    values.set(name, value);
+    values.set(name, [...(values.get(name) ?? []), value]);
   }
   const [least, most] = help.operandCount ?? [0, 0];
   if (operands.length < least) refuse(`${help.operands ?? "an operand"} is missing`);
   if (operands.length > most) refuse(`unexpected operand "${operands[most] ?? ""}"`);
-  return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name) };
+  return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name)?.[0], all: (name) => values.get(name) ?? [] };
 }
 
 /** The text of `sealroot NAME --help`. */
 export function renderHelp(help: CommandHelp): string {
   const rows = Object.entries(help.options)
     .filter(([, spec]) => spec.hidden !== true)
-    .map(([name, spec]): [string, string] => [`--${name}${spec.kind === "value" ? ` ${spec.value ?? "VALUE"}` : ""}`, spec.help]);
+    .map(([name, spec]): [string, string] => [`--${name}${spec.kind === "value" ? ` ${spec.value ?? "VALUE"}` : ""}${spec.repeat === true ? " …" : ""}`, spec.help]);
   rows.push(["--help", "this text"]);
   const width = Math.max(...rows.map(([left]) => left.length));
   const lines = [`usage: sealroot ${help.name} [OPTIONS]${help.operands === undefined ? "" : ` ${help.operands}`}`, "", help.summary];

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { locateImage, locateState, openState, openSysroot } from "../../../src/boot/locate.ts";
+import { locateImage, locateState, openState, stateSource, openSysroot } from "../../../src/boot/locate.ts";
 import type { ImageArgument } from "../../../src/cmdline-parser/index.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
 import { readUpTo } from "../../../src/linux/index.ts";
@@ -74,7 +74,7 @@ describe("openState", () => {
     for (const path of [root.path, `${root.path}/`, `${root.path}/.`, `${root.path}//state/..`]) {
       using sysroot = openSysroot(path);
       using state = locateState(sysroot, A, []);
-      using etc = openState(sysroot, state, "etc");
+      using etc = openState(sysroot, stateSource(sysroot, state, "etc"));
       expect(etc.path).toStartWith("/proc/self/fd/");
     }
   });
@@ -93,12 +93,12 @@ describe("openState", () => {
     writeFileSync(`${root.path}/state/deploy/${A}/file`, "");
     using sysroot = openSysroot(root.path);
     using state = locateState(sysroot, A, []);
-    using shared = openState(sysroot, state, "var");
+    using shared = openState(sysroot, stateSource(sysroot, state, "var"));
     expect(shared.label).toContain("/var");
-    expect(codeOf(() => openState(sysroot, state, "out"))).toBe("SR-E204");
-    expect(codeOf(() => openState(sysroot, state, "absolute"))).toBe("SR-E204");
-    expect(codeOf(() => openState(sysroot, state, "file"))).toBe("SR-E306");
-    expect(codeOf(() => openState(sysroot, state, "missing"))).toBe("SR-E306");
+    expect(codeOf(() => openState(sysroot, stateSource(sysroot, state, "out")))).toBe("SR-E204");
+    expect(codeOf(() => openState(sysroot, stateSource(sysroot, state, "absolute")))).toBe("SR-E204");
+    expect(codeOf(() => openState(sysroot, stateSource(sysroot, state, "file")))).toBe("SR-E306");
+    expect(codeOf(() => openState(sysroot, stateSource(sysroot, state, "missing")))).toBe("SR-E306");
   });
 });
 

@@ -59,8 +59,9 @@ const expected: Record<PolicyName, readonly [without: Row, withMark: Row]> = {
   "none, ? refused": [strict, all("SR-E106")],
   "verity, ? allowed": [strict, lenient],
   "verity, ? refused": [strict, all("SR-E106")],
-  "signed, ? refused": [all("SR-E107"), all("SR-E107")],
-  "signed, ? allowed": [all("SR-E107"), all("SR-E107")],
+  // with the digest right it is the evidence that decides, and here is none: see signed.test.ts
+  "signed, ? refused": [{ ...strict, "the digest": "SR-E107" }, all("SR-E106")],
+  "signed, ? allowed": [{ ...strict, "the digest": "SR-E107" }, all("SR-E106")],
 };
 
 const names = Object.keys(policies) as PolicyName[];
@@ -87,11 +88,6 @@ describe("judge", () => {
 
   test("sha512 likewise", () => {
     expect(word(judge({ policy: undefined, argument: { algorithm: "sha512", digest: L, insecure: false }, measured: measurements["another algorithm"] }))).toBe("verity");
-  });
-
-  test("level signed says plainly that this version cannot reach it", () => {
-    const verdict = judge({ policy: policies["signed, ? refused"], argument: { algorithm: "sha256", digest: A, insecure: false }, measured: measurements["the digest"] });
-    expect(verdict.reasons.join("; ")).toContain("cannot check signatures yet");
   });
 });
 

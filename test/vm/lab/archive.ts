@@ -129,7 +129,7 @@ export async function unpack(release: Release, names: readonly string[], target:
   }
 }
 
-/** apt settings of this machine that a bootstrap must keep: proxies and the like. */
+/** apt settings of this machine that a bootstrap must keep: proxies, whether the age of lists counts, and the like. */
 export async function acquireSettings(): Promise<readonly string[]> {
   const dump = await output(["apt-config", "dump"]);
   return dump.split("\n").filter((line) => /^Acquire::(http|https|ftp|Retries|ForceIPv|Check-Valid-Until|Check-Date)/.test(line) && !line.endsWith('"";'));

@@ -6,6 +6,8 @@ import { debianTree, inTree } from "./tree.ts";
 
 export interface DracutOptions {
   readonly kernel: Kernel;
+  /** The tree whose dracut is used; default Debian trixie's. */
+  readonly tree?: string | undefined;
   /** dracut modules to have beside the few that a boot from a disk needs. */
   readonly modules: readonly string[];
   /** Directories laid over the tree: the dracut module, units and programs as a package would install them. */
@@ -33,7 +35,7 @@ export async function dracut(options: DracutOptions, directory: string, name: st
     ...(options.extra ?? []),
     `/lab-output/${name}`,
   ];
-  await inTree(await debianTree(), command, {
+  await inTree(options.tree ?? (await debianTree()), command, {
     layers: options.layers,
     binds: [
       [options.kernel.modules, "/usr/lib/modules"],

@@ -54,23 +54,36 @@ export interface DiskOptions {
  * The files in `stage` are spoilt by it.
  * @throws Error when an object's name is not its digest
  */
-export async function ext4Disk(stage: string, target: string, { algorithm, label, spare = 64 }: DiskOptions): Promise<void> {
-  const commands: string[] = [];
-  const enable = (path: string): string => {
-    const { digest, size } = appendVerityMetadata(path, algorithm);
-    const name = `/${relative(stage, path)}`;
-    commands.push(`sif ${name} size ${size}`, `sif ${name} flags 0x${(EXT4_EXTENTS_FLAG | EXT4_VERITY_FLAG).toString(16)}`);
-    return digest;
-  };
+export async function ext4Disk(stage: string, target: string, options: DiskOptions): Promise<void> {
   // composefs-rs takes a repository for a secure one when meta.json itself has fs-verity.
-  enable(join(stage, "composefs/meta.json"));
+  const sealed = [join(stage, "composefs/meta.json")];
+  const named = new Map<string, string>();
   const objects = join(stage, "composefs/objects");
   for (const folder of readdirSync(objects)) {
     for (const rest of readdirSync(join(objects, folder))) {
       const path = join(objects, folder, rest);
-      const digest = enable(path);
-      if (digest !== folder + rest) throw new Error(`${path}: its ${algorithm} digest is ${digest}`);
+      sealed.push(path);
+      named.set(path, folder + rest);
     }
+  }
+  await sealedExt4(stage, target, options, sealed, (path, digest) => {
+    const name = named.get(path);
+    if (name !== undefined && digest !== name) throw new Error(`${path}: its ${options.algorithm} digest is ${digest}`);
+  });
+}
+
+/**
+ * Makes an ext4 image of the directory `stage`, with fs-verity on the files given, which are spoilt by it. Of a file with several
+ * names one is given.
+ * @param check is told the digest of each
+ */
+export async function sealedExt4(stage: string, target: string, { algorithm, label, spare = 64 }: DiskOptions, sealed: readonly string[], check: (path: string, digest: string) => void): Promise<void> {
+  const commands: string[] = [];
+  for (const path of sealed) {
+    const { digest, size } = appendVerityMetadata(path, algorithm);
+    check(path, digest);
+    const name = `/${relative(stage, path)}`;
+    commands.push(`sif ${name} size ${size}`, `sif ${name} flags 0x${(EXT4_EXTENTS_FLAG | EXT4_VERITY_FLAG).toString(16)}`);
   }
   const used = Number((await output(["du", "-sm", stage])).split("\t")[0]);
   rmSync(target, { force: true });

@@ -34,7 +34,7 @@ async function packageRecipe(): Promise<readonly string[]> {
 }
 
 /** A directory with the files of the package in their places. */
-async function sealrootPackage(): Promise<string> {
+export async function sealrootPackage(): Promise<string> {
   return cached("package", await packageRecipe(), async (directory) => {
     for (const [from, to] of Object.entries(PACKAGE)) {
       mkdirSync(dirname(join(directory, to)), { recursive: true });
@@ -53,12 +53,13 @@ export async function bootFiles(series: KernelSeries): Promise<BootFiles> {
   return dracutInitramfs(series, "initramfs", ["sealroot"], [await sealrootPackage()]);
 }
 
-async function dracutInitramfs(series: KernelSeries, kind: string, modules: readonly string[], layers: readonly string[], extra: readonly string[] = []): Promise<BootFiles> {
+/** @param tree whose dracut makes it; default Debian trixie's */
+export async function dracutInitramfs(series: KernelSeries, kind: string, modules: readonly string[], layers: readonly string[], extra: readonly string[] = [], tree?: string): Promise<BootFiles> {
   await hostPackages();
-  const [wanted, debian] = await Promise.all([kernel(series), debianTree()]);
+  const [wanted, debian] = await Promise.all([kernel(series), tree ?? debianTree()]);
   const recipe = [wanted.modules, debian, ...layers, ...extra, await fileHash(join(import.meta.dir, "dracut.ts"))];
   const directory = await cached(`${kind}-${series}`, recipe, (draft) =>
-    step(`${kind} for ${series} (dracut)`, async () => void (await dracut({ kernel: wanted, modules, layers, extra }, draft, "initramfs"))),
+    step(`${kind} for ${series} (dracut)`, async () => void (await dracut({ kernel: wanted, tree: debian, modules, layers, extra }, draft, "initramfs"))),
   );
   return { kernel: wanted, initramfs: join(directory, "initramfs") };
 }

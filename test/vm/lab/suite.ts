@@ -14,11 +14,11 @@ export interface Disks {
   readonly sha512: SystemDisk;
 }
 
-export type CaseMaker = (disks: Disks) => Promise<Omit<BenchCase, "name">> | Omit<BenchCase, "name">;
+export type CaseMaker<D = Disks> = (disks: D) => Promise<Omit<BenchCase, "name">> | Omit<BenchCase, "name">;
 
-export interface Checked {
-  readonly make: CaseMaker;
-  readonly check: (result: CaseResult, disks: Disks) => void;
+export interface Checked<D = Disks> {
+  readonly make: CaseMaker<D>;
+  readonly check: (result: CaseResult, disks: D) => void;
 }
 
 let made: Promise<Disks> | undefined;
@@ -32,18 +32,20 @@ export function disks(): Promise<Disks> {
   }))());
 }
 
-async function runCases(what: string, series: KernelSeries, cases: Readonly<Record<string, Checked>>): Promise<ReadonlyMap<string, CaseResult>> {
-  const shared = await disks();
+async function runCases<D>(what: string, series: KernelSeries, cases: Readonly<Record<string, Checked<D>>>, shared: D): Promise<ReadonlyMap<string, CaseResult>> {
   return bench(what, series, await Promise.all(Object.entries(cases).map(async ([name, { make }]) => ({ ...(await make(shared)), name }))));
 }
 
 /** Registers a test for each case on each kernel; the machines of all kernels run side by side. */
-export function onKernels(what: string, cases: Readonly<Record<string, Checked>>, kernels: readonly KernelSeries[]): void {
+export const onKernels = (what: string, cases: Readonly<Record<string, Checked>>, kernels: readonly KernelSeries[]): void => casesOn(what, cases, kernels, disks);
+
+/** The same with other disks. */
+export function casesOn<D>(what: string, cases: Readonly<Record<string, Checked<D>>>, kernels: readonly KernelSeries[], disks: () => Promise<D>): void {
   let machines: Map<KernelSeries, Promise<ReadonlyMap<string, CaseResult>>> | undefined;
   const machine = (series: KernelSeries): Promise<ReadonlyMap<string, CaseResult>> | undefined => {
     machines ??= new Map(
       kernels.map((each) => {
-        const results = runCases(what, each, cases);
+        const results = disks().then((shared) => runCases(what, each, cases, shared));
         results.catch(() => undefined); // each test that waits for it reports the failure
         return [each, results];
       }),

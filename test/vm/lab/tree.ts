@@ -12,9 +12,9 @@ import { hostPackages, KEYRING } from "./host.ts";
 import { step } from "./progress.ts";
 import { output, run } from "./run.ts";
 
-const SYSTEM_PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "fsverity", "attr", "dracut", "zstd", "cpio", "util-linux", "mount", "procps"];
+export const SYSTEM_PACKAGES = ["systemd", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "fsverity", "attr", "dracut", "zstd", "cpio", "util-linux", "mount", "procps"];
 
-const WITHOUT = ["man", "locale", "doc", "info", "lintian"].map((part) => `--dpkgopt=path-exclude=/usr/share/${part}/*`);
+export const WITHOUT = ["man", "locale", "doc", "info", "lintian"].map((part) => `--dpkgopt=path-exclude=/usr/share/${part}/*`);
 
 /** A Debian trixie tree: systemd, udev, dracut; no kernel. */
 export function debianTree(): Promise<string> {

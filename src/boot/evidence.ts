@@ -1,0 +1,80 @@
+/**
+ * Level "signed": reads the trusted keys and what the disk has to say about an image, and has it judged. Loaded only when a policy
+ * asks for signatures.
+ *
+ * What is found first may be enough; only when it is not are the places looked at that take longer.
+ */
+
+import type { ImageArgument } from "../cmdline-parser/index.ts";
+import type { Policy } from "../config/index.ts";
+import type { Descriptor } from "../linux/index.ts";
+import { MAX_COMMIT_BYTES, MAX_COMMITMETA_BYTES, type TrustedKey } from "../ostree/index.ts";
+import { commitsOf, commitsOfStreams, type Found } from "../repository/commits.ts";
+import { ostreeCommit as readOstreeCommit, type Limits, type Place, type Problem } from "../repository/evidence-files.ts";
+import type { Repository } from "../repository/index.ts";
+import { type Evidence, type FoundCommit, judge, type Measurement, type Refused, type Verdict } from "../trust/index.ts";
+import { type PolicyFiles, readTrustedKeys } from "./trusted-keys.ts";
+
+export type { Place } from "../repository/evidence-files.ts";
+
+const LIMITS: Limits = { commit: MAX_COMMIT_BYTES, commitmeta: MAX_COMMITMETA_BYTES };
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Where was looked, in this order. */
+  readonly places: readonly Place[];
+  /** Files that were there and could not be used, a line each. */
+  readonly problems: readonly string[];
+}
+
+export interface SignedInput {
+  readonly policy: Policy["trust"];
+  readonly argument: ImageArgument;
+  readonly measured: Measurement;
+  readonly repository: Repository;
+  readonly policyFiles: PolicyFiles | undefined;
+}
+
+/** The commit of an OSTree deployment: ostreeCommit() of repository/, with the limits that are judged by. */
+export const ostreeCommit = (sysroot: Descriptor, id: string): FoundCommit | undefined => readOstreeCommit(sysroot, id, LIMITS);
+
+/** @throws SealrootError when the keys in the initramfs cannot be used: SR-E230, SR-E231, SR-E232, SR-E229 */
+export function judgeSigned({ policy, argument, measured, repository, policyFiles }: SignedInput): Judgement {
+  const input = { policy, argument, measured };
+  // what is wrong with the argument or the image itself comes before what is wrong with its signatures
+  const without = judge(input);
+  if (!without.allowed && without.code !== "SR-E107") return { verdict: without, places: [], problems: [] };
+  const keys = readTrustedKeys(policy?.keys ?? [], policyFiles);
+
+  const near = commitsOf(repository, argument.digest, LIMITS);
+  const first = judge({ ...input, evidence: evidenceOf([near], keys) });
+  if (first.allowed) return judgement(first, [near]);
+  const far = commitsOfStreams(repository, argument.digest, LIMITS, new Set(near.commits.map(({ id }) => id)));
+  const found = [near, far];
+  const second = far.commits.length === 0 ? first : judge({ ...input, evidence: evidenceOf(found, keys) });
+  return judgement(second.allowed ? second : tellProblems(second, [...near.problems, ...far.problems]), found);
+}
+
+const evidenceOf = (found: readonly Found[], keys: readonly TrustedKey[]): Evidence => ({
+  commits: found.flatMap(({ commits }) => commits),
+  signatures: found.flatMap(({ signatures }) => signatures),
+  keys,
+});
+
+const describe = ({ code, origin, reason }: Problem): string => `${origin}: ${reason} (${code})`;
+
+const judgement = (verdict: Verdict, found: readonly Found[]): Judgement => ({
+  verdict,
+  places: found.flatMap(({ places }) => places),
+  problems: found.flatMap(({ problems }) => problems.map(describe)),
+});
+
+/** Nothing that was found counts: then what could not be read says more. */
+const SAYS_LITTLE: readonly string[] = ["SR-E107", "SR-E220", "SR-E221"];
+
+/** A refusal is a refusal; this only chooses what it is called. A link that leads out is told wherever it is. */
+function tellProblems(verdict: Refused, problems: readonly Problem[]): Refused {
+  const telling = problems.filter(({ code, aside }) => !aside || code === "SR-E204");
+  const worst = telling.find(({ code }) => code === "SR-E204") ?? telling[0];
+  return worst === undefined || !SAYS_LITTLE.includes(verdict.code) ? verdict : { ...verdict, code: worst.code };
+}

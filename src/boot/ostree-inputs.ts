@@ -1,0 +1,62 @@
+/**
+ * What the command line and prepare-root.conf say about an OSTree deployment. The kernel's rules for words and quotes hold here as
+ * everywhere; of several `ostree=` the first counts, as for OSTree.
+ */
+
+import { allValues, type Token } from "../cmdline-parser/index.ts";
+import {
+  type ComposefsWish, NO_PREPARE_ROOT, parsePrepareRoot, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig, raiseWish,
+} from "../config/index.ts";
+import { readConfigFile } from "./config-file.ts";
+import type { PolicyFiles } from "./trusted-keys.ts";
+
+export interface OstreeInputs {
+  /** What names the deployment, as on the command line; undefined when nothing does. */
+  readonly argument: string | undefined;
+  /** The path that it names, below the physical root. */
+  readonly target: string | undefined;
+  readonly config: PrepareRootConfig;
+  /** The configuration's wish, as raised by the command line. */
+  readonly wish: ComposefsWish;
+  /** The configuration files that are there. */
+  readonly files: readonly string[];
+}
+
+export function readOstreeInputs(tokens: readonly Token[], initramfs?: PolicyFiles): OstreeInputs {
+  const { config, files } = readPrepareRoot(initramfs);
+  const wish = allValues(tokens, PREPARE_ROOT_ARGUMENT).reduce<ComposefsWish>(raiseWish, config.composefs);
+  return { ...deploymentTarget(tokens), config, wish, files };
+}
+
+/**
+ * As OSTree has it, the second file replaces the first; but not its level, since a file that is there for something else
+ * would switch signatures off.
+ */
+function readPrepareRoot(initramfs: PolicyFiles | undefined): Pick<OstreeInputs, "config" | "files"> {
+  const files: string[] = [];
+  let config = NO_PREPARE_ROOT;
+  for (const path of PREPARE_ROOT_PATHS) {
+    const bytes = readConfigFile(path, initramfs);
+    if (bytes === undefined) continue;
+    files.push(path);
+    const next = parsePrepareRoot(bytes, path);
+    const composefs = raiseWish(next.composefs, config.composefs);
+    config = { ...next, composefs, keyPath: next.composefs !== "signed" && composefs === "signed" ? config.keyPath : next.keyPath };
+  }
+  return { config, files };
+}
+
+const SLOT = "androidboot.slot_suffix";
+
+/** `ostree=`; on machines with an Android boot loader the slot, or, where it has none, the first. A slot that there is not has no target. */
+export function deploymentTarget(tokens: readonly Token[]): Pick<OstreeInputs, "argument" | "target"> {
+  const slot = tokens.find(({ key }) => key === SLOT);
+  if (slot !== undefined) {
+    const [, name] = /^_([ab])$/.exec(slot.value ?? "") ?? [];
+    return { argument: slot.raw, target: name === undefined ? undefined : `ostree/root.${name}` };
+  }
+  const named = tokens.find(({ key, value }) => key === "ostree" && value !== undefined);
+  if (named !== undefined) return { argument: named.raw, target: (named.value ?? "").replace(/^\/+/, "") };
+  const android = tokens.find(({ key }) => key.startsWith("androidboot."));
+  return { argument: android?.raw, target: android === undefined ? undefined : "ostree/root.a" };
+}

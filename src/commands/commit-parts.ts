@@ -1,0 +1,81 @@
+/** The arguments of `sealroot commit` as parts of a commit. */
+
+import { SealrootError } from "../errors/index.ts";
+import { type CommitParts, dirmeta, emptyDirtree, type MetadataEntry, writeCommit } from "../ostree/index.ts";
+import type { ParsedArguments } from "../terminal/index.ts";
+import { measureFile, type NamedImage, parseDigest } from "./image-digest.ts";
+
+const refuse = (summary: string): SealrootError => new SealrootError("SR-E100", { summary, next: "see: sealroot commit --help" });
+
+/** Of a root directory that nothing is in: a commit here names an image, not a tree of OSTree's. */
+export const ROOT_DIRECTORY = { tree: emptyDirtree(), meta: dirmeta(0, 0, 0o40755) } as const;
+
+/** The images that the commit is for, each digest once. @throws SealrootError SR-E100, SR-E603 */
+export function imagesOf(parsed: ParsedArguments): NamedImage[] {
+  const descriptor = parsed.value("descriptor") ?? "v1-sha256-12";
+  const images = [
+    ...parsed.all("digest").map((text) => parseDigest(text, "commit")),
+    ...parsed.all("image").map((path) => measureFile(path, descriptor, "commit")),
+  ];
+  if (images.length === 0) throw refuse("--digest or --image names the image, and both are missing");
+  const byDescriptor = new Map<string, NamedImage>();
+  for (const image of images) {
+    const other = byDescriptor.get(image.descriptor);
+    if (other !== undefined && other.digest !== image.digest) throw refuse(`two images of the format ${image.descriptor}: a commit names one of each`);
+    byDescriptor.set(image.descriptor, image);
+  }
+  return [...byDescriptor.values()];
+}
+
+/** End of the year 9999. */
+const LATEST = 253_402_300_799;
+
+/** Seconds since 1970, UTC. */
+function parseTime(text: string, where: string): bigint {
+  const seconds = /^\d{1,12}$/.test(text)
+    ? Number(text)
+    : /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text.replace(" ", "T")) / 1000 : Number.NaN;
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > LATEST) {
+    throw refuse(`${where} ${JSON.stringify(text)} is neither seconds since 1970 nor a date and time with its offset, such as 2026-11-01T00:00:00Z`);
+  }
+  return BigInt(seconds);
+}
+
+/** --timestamp, then SOURCE_DATE_EPOCH (reproducible-builds.org), then the clock. */
+function timestampOf(parsed: ParsedArguments): bigint {
+  const given = parsed.value("timestamp");
+  if (given !== undefined) return parseTime(given, "--timestamp");
+  const epoch = process.env["SOURCE_DATE_EPOCH"];
+  return epoch === undefined || epoch === "" ? BigInt(Math.floor(Date.now() / 1000)) : parseTime(epoch, "SOURCE_DATE_EPOCH");
+}
+
+function addedMetadata(text: string): MetadataEntry {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw refuse(`--add-metadata ${JSON.stringify(text)} is not of the form KEY=VALUE`);
+  return { key: text.slice(0, equals), type: "s", value: text.slice(equals + 1) };
+}
+
+/** @throws SealrootError SR-E100 when these make no commit */
+export function commitBytes(parsed: ParsedArguments, images: readonly NamedImage[]): Uint8Array {
+  const version = parsed.value("version");
+  const parent = parsed.value("parent");
+  const parts: CommitParts = {
+    metadata: [
+      ...(version === undefined ? [] : [{ key: "version", type: "s", value: version }]),
+      ...images.map(({ descriptor, digest }) => ({ key: `composefs.digest.${descriptor}`, type: "ay", value: Uint8Array.fromHex(digest) })),
+      ...parsed.all("add-metadata").map(addedMetadata),
+    ],
+    parent: parent?.toLowerCase(),
+    subject: parsed.value("subject") ?? "",
+    body: parsed.value("body") ?? "",
+    timestamp: timestampOf(parsed),
+    rootDirtree: ROOT_DIRECTORY.tree.id,
+    rootDirmeta: ROOT_DIRECTORY.meta.id,
+  };
+  try {
+    return writeCommit(parts);
+  } catch (error) {
+    if (error instanceof RangeError) throw refuse(`these make no commit: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+/** A repository that a command is to write to. */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { SealrootError } from "../errors/index.ts";
+
+/** The repository's directory; that of a physical root with a repository in it will do. @throws SealrootError SR-E201 */
+export function repositoryDirectory(path: string): string {
+  const isRepository = (directory: string): boolean => existsSync(join(directory, "objects")) && (existsSync(join(directory, "images")) || existsSync(join(directory, "meta.json")));
+  const found = [path, join(path, "composefs")].find(isRepository);
+  if (found !== undefined) return found;
+  throw new SealrootError("SR-E201", { details: [["looked at", path]], meaning: "a composefs repository has the directories objects and images", next: "give the path of the repository" });
+}
+
+/** The `objects/` of an OSTree repository. @throws SealrootError SR-E201 */
+export function ostreeObjectsDirectory(path: string): string {
+  const objects = join(path, "objects");
+  if (existsSync(objects) && existsSync(join(path, "config"))) return objects;
+  throw new SealrootError("SR-E201", { summary: "there is no OSTree repository", details: [["looked at", path]], meaning: "an OSTree repository has a file config and a directory objects", next: "make one: ostree init" });
+}

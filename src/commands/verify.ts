@@ -1,0 +1,114 @@
+/** `sealroot verify`: the decision of a boot, made ahead of it: would this disk be booted with this policy and command line? */
+
+import { type BootOptions, decide, type Decision, remarks } from "../boot/index.ts";
+import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
+import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
+import { computeDigest } from "./image-digest.ts";
+import { openInitramfsPolicy } from "./initramfs-policy.ts";
+import { errorStyle, outputStyle, print, printError, printJson } from "./output.ts";
+import { levelText, signedRows } from "./verdict-text.ts";
+
+const { sysroot, config, cmdline, layout } = BOOT_OPTIONS;
+
+export const help: CommandHelp = {
+  name: "verify",
+  summary: "Say whether a boot would be allowed: the same decision as in the boot, ahead of it.",
+  description:
+    "Nothing is mounted. The policy and its keys are those of this system, or with --initramfs those inside that file; the command line\n" +
+    "is --cmdline, else the one inside a unified kernel image, else /proc/cmdline. Where the file system or the kernel has no fs-verity,\n" +
+    "as on a build host, the image's digest is computed by reading it; that is said, and all the rest is judged.\n" +
+    "The exit status is 0 if the boot would be allowed, else that of the refusal.",
+  options: {
+    sysroot,
+    initramfs: { kind: "value", value: "FILE", help: "take policy and keys from this initramfs or unified kernel image" },
+    config: { ...config, help: `${config.help}; with --initramfs a path inside it` },
+    cmdline,
+    layout,
+    "assume-verity": { kind: "flag", help: "compute the digest also where the file system has fs-verity and only the image lacks it" },
+    json: { kind: "flag", help: "print JSON" },
+  },
+  examples: [
+    ["sealroot verify --sysroot / --initramfs /boot/initrd.img-6.12.107", "before the reboot"],
+    ["sealroot verify --sysroot build/root --initramfs build/system.efi --json", "a gate in a build"],
+  ],
+};
+
+/** Where the policy and the command line came from, for people and programs. */
+interface Sources {
+  readonly policy: string;
+  readonly commandLine: string;
+  readonly remark: string | undefined;
+}
+
+function text(decision: Decision, sources: Sources): string {
+  const { plan, reasons, measurement, evidence } = decision;
+  const style = outputStyle();
+  const computed = measurement?.kind === "computed";
+  const facts: (readonly [string, string])[] = [
+    ...fewLines([...remarks(decision), ...(sources.remark === undefined ? [] : [sources.remark])]).map((remark) => ["remark", remark] as const),
+    ["policy", sources.policy],
+    ["command line", sources.commandLine],
+    ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none"],
+    ...(computed ? [["computed", `${measurement.algorithm}:${measurement.digest}  (by reading the image: there is no fs-verity here)`] as const] : []),
+    ["level", levelText(plan, computed)],
+    ...signedRows(plan.signed),
+    ...(evidence?.places ?? []).map(({ path, found }) => ["looked at", `${path}  (${found})`] as const),
+    ...reasons.map((reason) => ["because", reason] as const),
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  const head = plan.enforce ? style.green("this boot would be allowed") : style.yellow("this boot would be allowed, NOT VERIFIED");
+  return [head, ...facts.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${printable(value)}`), ""].join("\n");
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(help, argv);
+  const json = parsed.flag("json");
+  try {
+    const file = parsed.value("initramfs");
+    const initramfs = file === undefined ? undefined : await openInitramfsPolicy(file);
+    const given = bootOptions(parsed);
+    const options: BootOptions = {
+      ...given,
+      cmdline: given.cmdline ?? initramfs?.commandLine,
+      policyFiles: initramfs?.files,
+      computeDigest,
+      trustComputed: parsed.flag("assume-verity") ? "always" : "unsupported",
+    };
+    const sources: Sources = {
+      policy: file === undefined ? options.config : `${options.config} in ${file}`,
+      commandLine: given.cmdline !== undefined ? "--cmdline" : options.cmdline === undefined ? "/proc/cmdline" : `in ${file ?? ""}`,
+      remark: initramfs?.remark,
+    };
+    using decision = decide(options);
+    if (json) printJson(record(decision, sources));
+    else print(text(decision, sources));
+    return 0;
+  } catch (thrown) {
+    const error = asSealrootError(thrown);
+    if (json) printJson({ allowed: false, error: errorRecord(error) });
+    else printError(renderError(error, "this boot would be refused", errorStyle()));
+    return error.exit;
+  }
+}
+
+function record({ plan, inputs, passedOver, reasons, measurement, evidence }: Decision, sources: Sources): Record<string, unknown> {
+  return {
+    allowed: true,
+    level: plan.level,
+    enforce: plan.enforce,
+    argument: plan.argument?.text ?? plan.deployment?.argument ?? null,
+    digest: plan.argument?.digest ?? null,
+    measured: measurement ?? null,
+    /** The digest is this program's own: the machine that boots has to have it by fs-verity. */
+    computed: measurement?.kind === "computed",
+    signed: plan.signed ?? null,
+    lookedAt: evidence?.places ?? [],
+    unusable: evidence?.problems ?? [],
+    reasons,
+    sources,
+    configFound: inputs.configFound,
+    skipped: inputs.skipped,
+    passedOver: passedOver.map(({ argument, reason }) => ({ argument: argument.text, reason })),
+    warnings: inputs.warnings,
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * What lies in a composefs repository that may speak for an image: `commits/<image digest>/` with commits, their detached
+ * metadata and signatures of the bare digest; and the commits of imported OSTree streams.
+ */
+
+import { SealrootError } from "../errors/index.ts";
+import { type Descriptor, readAt } from "../linux/index.ts";
+import { EvidenceFiles, type Limits, type Place, type Problem, type StoredCommit, type StoredSignature } from "./evidence-files.ts";
+import { list, openFile, type Repository, unreadable } from "./repository.ts";
+import { commitOfMap, HEADER_LENGTH, imagesNamed, INFO_LENGTH, inlineBytes, type Range, parseHeader, parseInfo, StreamProblem } from "./splitstream.ts";
+
+export interface Found {
+  readonly commits: readonly StoredCommit[];
+  readonly signatures: readonly StoredSignature[];
+  readonly problems: readonly Problem[];
+  readonly places: readonly Place[];
+}
+
+/** Names read of a directory. */
+const MAX_NAMES = 65536;
+/** Files read for one image, and streams opened: more than anyone has. */
+const MAX_FILES = 65;
+const MAX_STREAMS = 1024;
+/** Bytes read of a signature file; that it must have 64 is for whoever judges it. */
+const SIGNATURE_LIMIT = 4096;
+
+export const COMMITS = "commits";
+export const commitDirectory = (digest: string): string => `${COMMITS}/${digest}`;
+
+/** `commits/<image digest>/`: `<commit id>.commit` with `.commitmeta` beside it, and `<key id>.ed25519`. */
+export function commitsOf({ directory }: Repository, digest: string, limits: Limits): Found {
+  const files = new EvidenceFiles(directory);
+  const path = commitDirectory(digest);
+  const commits: StoredCommit[] = [];
+  const signatures: StoredSignature[] = [];
+  const listing = files.guarded(files.label(path), () => list(directory, path, MAX_NAMES));
+  let read = 0;
+  for (const name of listing?.names ?? []) {
+    const [, id = "", kind] = /^([0-9a-f]{64})\.(commit|ed25519)$/.exec(name) ?? [];
+    if (kind === undefined) continue;
+    if (++read > MAX_FILES) {
+      files.note("SR-E229", files.label(path), `more than ${MAX_FILES - 1} commits and signatures`);
+      break;
+    }
+    const bytes = files.read(`${path}/${name}`, kind === "commit" ? limits.commit : SIGNATURE_LIMIT);
+    if (bytes === undefined) continue;
+    const origin = files.label(`${path}/${name}`);
+    if (kind === "ed25519") signatures.push({ keyId: id, bytes, origin });
+    else commits.push({ id, bytes, commitmeta: files.read(`${path}/${id}.commitmeta`, limits.commitmeta), origin });
+  }
+  if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`);
+  const counted = count(commits.length, "commit", signatures.length, files.problems.length);
+  return { commits, signatures, problems: files.problems, places: [{ path: files.label(path), found: listing === undefined && files.problems.length === 0 ? "not there" : counted }] };
+}
+
+function count(commits: number, what: string, signatures: number, problems: number): string {
+  const some = (number: number, name: string): string[] => (number === 0 ? [] : [`${number} ${name}${number === 1 ? "" : "s"}`]);
+  const parts = [...some(commits, what), ...some(signatures, "signature"), ...(problems === 0 ? [] : [`${problems} that cannot be used`])];
+  return parts.length === 0 ? "nothing" : parts.join(", ");
+}
+
+/** Bytes of the parts of a stream on the disk, and of what they unpack to. */
+const MAX_REFERENCES = 2 ** 20;
+const MAX_COMPRESSED = 64 * 2 ** 20;
+const MAX_UNPACKED = 256 * 2 ** 20;
+/** Of all streams together: a boot is not to spend its time on what somebody else has written. */
+const MAX_UNPACKED_TOTAL = 2 * MAX_UNPACKED;
+
+const STREAM = /^ostree-commit-([0-9a-f]{64})$/;
+
+/**
+ * The commits of OSTree streams that name this image. Their import keeps no detached metadata, so that is looked for in
+ * `commits/<image digest>/`, by the commit's id.
+ * @param known ids of commits that were found already
+ */
+export function commitsOfStreams({ directory }: Repository, digest: string, limits: Limits, known: ReadonlySet<string>): Found {
+  const files = new EvidenceFiles(directory);
+  const commits: StoredCommit[] = [];
+  const path = "streams";
+  const listing = files.guarded(files.label(path), () => list(directory, path, MAX_NAMES));
+  let opened = 0;
+  const left = { bytes: MAX_UNPACKED_TOTAL };
+  for (const name of listing?.names ?? []) {
+    const id = STREAM.exec(name)?.[1];
+    if (id === undefined || known.has(id)) continue;
+    if (++opened > MAX_STREAMS || commits.length >= MAX_FILES) {
+      files.note("SR-E229", files.label(path), "more commits than can be looked through", true);
+      break;
+    }
+    const origin = files.label(`${path}/${name}`);
+    using file = files.guarded(origin, () => openFile(directory, `${path}/${name}`), true);
+    if (file === undefined) continue;
+    const stream = files.guarded(origin, () => total(() => streamOf(file, digest)), true);
+    if (stream === undefined) continue;
+    const bytes = files.guarded(origin, () => {
+      const commit = total(() => commitIn(file, stream, id, limits, left));
+      files.spend(commit.length);
+      return commit;
+    });
+    if (bytes !== undefined) commits.push({ id, bytes, commitmeta: files.read(`${commitDirectory(digest)}/${id}.commitmeta`, limits.commitmeta), origin });
+  }
+  if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`, true);
+  const found = listing === undefined && files.problems.length === 0 ? "not there" : count(commits.length, "OSTree commit", 0, files.problems.length);
+  return { commits, signatures: [], problems: files.problems, places: [{ path: files.label(`${path}/ostree-commit-*`), found }] };
+}
+
+function readPart(file: Descriptor, { start, end }: Range, limit: number): Uint8Array {
+  if (end - start > limit) throw tooLarge(`a part of ${end - start} bytes, of at most ${limit}`);
+  try {
+    return readAt(file, start, end - start);
+  } catch (error) {
+    throw unreadable(file.label, error);
+  }
+}
+
+/** Where the stream has its content; undefined when it names another image. */
+function streamOf(file: Descriptor, digest: string): Range | undefined {
+  const { idLength, info } = parseHeader(readPart(file, { start: 0, end: HEADER_LENGTH }, HEADER_LENGTH));
+  // another hash than the image's: none of its references can be to the image
+  if (idLength * 2 !== digest.length) return undefined;
+  const { streamRefs, namedRefs, stream } = parseInfo(readPart(file, { start: info.start, end: info.start + INFO_LENGTH }, INFO_LENGTH));
+  const names = unpack(readPart(file, namedRefs, MAX_REFERENCES), MAX_REFERENCES);
+  return imagesNamed(names, readPart(file, streamRefs, MAX_REFERENCES), idLength).includes(digest) ? stream : undefined;
+}
+
+function commitIn(file: Descriptor, stream: Range, id: string, limits: Limits, left: { bytes: number }): Uint8Array {
+  const chunks = unpack(readPart(file, stream, MAX_COMPRESSED), Math.min(MAX_UNPACKED, left.bytes));
+  left.bytes -= chunks.length;
+  const commit = commitOfMap(inlineBytes(chunks));
+  if (commit.bytes.length > limits.commit) throw tooLarge(`a commit of ${commit.bytes.length} bytes, of at most ${limits.commit}`);
+  if (commit.id !== id) throw new SealrootError("SR-E226", { details: [["found", `its object map names commit ${commit.id}`]] });
+  return commit.bytes;
+}
+
+function total<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof StreamProblem) throw new SealrootError("SR-E225", { details: [["found", error.message]] });
+    throw error;
+  }
+}
+
+const tooLarge = (found: string): SealrootError => new SealrootError("SR-E229", { details: [["found", found]] });
+
+/**
+ * zstd, with a limit on what comes out: a few bytes can stand for gigabytes. Loaded here because only this place needs it.
+ * A frame that is cut short gives what was in it; the lengths inside tell.
+ */
+function unpack(bytes: Uint8Array, limit: number): Uint8Array {
+  if (bytes.length === 0) return bytes;
+  const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1) });
+  } catch (error) {
+    if (error instanceof RangeError) throw tooLarge(`more than ${limit} bytes when unpacked`);
+    throw new StreamProblem("it is not compressed by zstd, or damaged");
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * OSTree deployments on this machine, whose kernel has no fs-verity: composefs without it, the name ostree-prepare-root, who
+ * boots what, and every refusal that comes before an image is measured. What needs fs-verity is in test/vm.
+ */
+
+import { describe, expect, test } from "bun:test";
+import { renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { encodeBooted } from "../../src/boot/ostree-booted.ts";
+import type { Plan } from "../../src/boot/index.ts";
+import { Initramfs } from "../support/initramfs.ts";
+import { topMount } from "../support/mount-table.ts";
+import { type OstreeRoot, ostreeRoot } from "../support/ostree-root.ts";
+import { sealroot } from "../support/program.ts";
+import { bootReport, expectRefusal } from "../support/refusal.ts";
+
+const CONFIG = "/usr/lib/ostree/prepare-root.conf";
+const OVERRIDE = "/etc/ostree/prepare-root.conf";
+const YES = "[composefs]\nenabled = yes\n";
+
+async function prepared(config: string | undefined, change: (root: OstreeRoot, initramfs: Initramfs) => void = () => undefined): Promise<{ initramfs: Initramfs; root: OstreeRoot }> {
+  const initramfs = await Initramfs.create();
+  // as systemd has it
+  initramfs.shell("mount --make-rshared /");
+  const root = await ostreeRoot(initramfs);
+  if (config !== undefined) initramfs.write(CONFIG, config);
+  change(root, initramfs);
+  return { initramfs, root };
+}
+
+const setupRoot = (initramfs: Initramfs, cmdline: string, ...more: readonly string[]) => sealroot(initramfs, ["setup-root", "--cmdline", cmdline, ...more]);
+
+describe("composefs without verity", () => {
+  test("as ostree-prepare-root, with its arguments", async () => {
+    const { initramfs, root } = await prepared(YES);
+    using _ = initramfs;
+    const done = sealroot(initramfs, ["/sysroot", `quiet ${root.argument}`], { calledAs: "/usr/lib/ostree/ostree-prepare-root" });
+    expect(done.stderr).toContain("NOT VERIFIED");
+    expect(done.exit).toBe(0);
+    const mounts = initramfs.mounts();
+    expect(topMount(mounts, "/sysroot")).toMatchObject({ filesystem: "overlay", source: "composefs" });
+    expect(topMount(mounts, "/sysroot/etc")).toMatchObject({ filesystem: "tmpfs", root: `/${root.deployment}/etc` });
+    expect(topMount(mounts, "/sysroot/sysroot")?.attributes).toContain("ro");
+    expect(topMount(mounts, "/sysroot/var")).toBeUndefined();
+    expect(initramfs.read("/sysroot/etc/hostname")).toBe("of the deployment\n");
+    // /var is bound from here by the booted system, so it is writable although /sysroot is not
+    initramfs.shell("touch /sysroot/sysroot/ostree/deploy/debian/var/new; ! touch /sysroot/sysroot/new 2>/dev/null");
+    // nothing of the new root shows below the old one, whatever systemd shares
+    expect(mounts.filter(({ target }) => target.startsWith("/sysroot/")).map(({ target }) => target).sort()).toEqual([
+      "/sysroot/etc", "/sysroot/sysroot", "/sysroot/sysroot/ostree/deploy/debian/var",
+    ]);
+    expect(bootReport(initramfs)).toMatchObject({ ok: true, level: "none", deployment: { commit: root.commit, stateroot: "debian", serial: 0 } });
+  });
+
+  test("/run/ostree-booted names the deployment's directory", async () => {
+    const { initramfs, root } = await prepared(YES);
+    using _ = initramfs;
+    expect(setupRoot(initramfs, root.argument).exit).toBe(0);
+    const { dev, ino } = statSync(initramfs.at(`/sysroot/sysroot/${root.deployment}`), { bigint: true });
+    const written = initramfs.run(["od", "-An", "-v", "-tx1", "/run/ostree-booted"]).stdout.replace(/\s/g, "");
+    const device = { major: Number((dev >> 8n) & 0xfffn), minor: Number((dev & 0xffn) | ((dev >> 12n) & 0xfff00n)) };
+    const plan = { level: "none", enforce: false, root: { transient: false, readOnly: true }, sysrootReadOnly: true, directories: [] } as unknown as Plan;
+    expect(written).toBe(encodeBooted(plan, { device, inode: Number(ino) }).toHex());
+    expect(statSync(initramfs.at("/run/ostree-booted")).mode & 0o777).toBe(0o644);
+  });
+
+  test("transient etc is the image's /usr/etc, and its layer is where ostree looks for it", async () => {
+    const { initramfs, root } = await prepared(`${YES}[etc]\ntransient = true\n`);
+    using _ = initramfs;
+    expect(setupRoot(initramfs, root.argument).exit).toBe(0);
+    expect(initramfs.read("/sysroot/etc/hostname")).toBe("sealed\n");
+    initramfs.shell("echo mine > /sysroot/etc/new");
+    expect(initramfs.read("/run/ostree/transient-etc/upper/new")).toBe("mine\n");
+  });
+
+  test("transient root, read-only or not, is one overlay", async () => {
+    for (const [key, writable] of [["transient", true], ["transient-ro", false]] as const) {
+      const { initramfs, root } = await prepared(`${YES}[root]\n${key} = true\n`);
+      using _ = initramfs;
+      expect(setupRoot(initramfs, root.argument).exit).toBe(0);
+      expect(initramfs.mounts().filter(({ target, filesystem }) => target === "/sysroot" && filesystem === "overlay")).toHaveLength(1);
+      expect(initramfs.run(["touch", "/sysroot/usr/new"]).exit === 0).toBe(writable);
+    }
+  });
+
+  test("an argument raises no to yes, and cannot lower yes to no", async () => {
+    for (const [config, argument] of [["[composefs]\nenabled = no\n", "yes"], [undefined, "maybe"], [YES, "no"], [YES, "0"]] as const) {
+      const { initramfs, root } = await prepared(config);
+      using _ = initramfs;
+      expect(setupRoot(initramfs, `${root.argument} ostree.prepare-root.composefs=${argument}`, "--if-named").exit).toBe(0);
+      expect(topMount(initramfs.mounts(), "/sysroot")?.filesystem).toBe("overlay");
+    }
+  });
+
+  test("plan says the same without mounting", async () => {
+    const { initramfs, root } = await prepared(YES);
+    using _ = initramfs;
+    const before = initramfs.mountTable();
+    const done = sealroot(initramfs, ["plan", "--cmdline", root.argument]);
+    expect(done.exit).toBe(0);
+    expect(done.stdout).toContain(`/sysroot/${root.deployment}/etc`);
+    expect(done.stdout).toContain("ostree/repo/objects");
+    expect(initramfs.mountTable()).toEqual(before);
+  });
+});
+
+describe("left to OSTree's own program", () => {
+  test.each([["no prepare-root.conf", undefined, false], ["no", "[composefs]\nenabled = no\n", false], ["maybe, without an image", "[composefs]\nenabled = maybe\n", true]] as const)(
+    "%s: the unit does nothing, ostree-prepare-root says whose it is", async (_name, config, withoutImage) => {
+      const { initramfs, root } = await prepared(config);
+      using _ = initramfs;
+      if (withoutImage) rmSync(initramfs.at(`/sysroot/${root.deployment}/.ostree.cfs`));
+      const before = initramfs.mountTable();
+      expect(setupRoot(initramfs, root.argument, "--if-named").exit).toBe(0);
+      expect(initramfs.mountTable()).toEqual(before);
+      // by this file OSTree's unit knows that it is its turn
+      expect(initramfs.exists("/run/sealroot/boot.json")).toBe(false);
+      expectRefusal(initramfs, "SR-E243", () => sealroot(initramfs, ["prepare-root", "/sysroot", root.argument]));
+    });
+});
+
+describe("refused", () => {
+  const SIGNED = "[composefs]\nenabled = signed\n";
+  /** Each with a disk or a command line of its own. */
+  const cases: Record<string, readonly [code: Parameters<typeof expectRefusal>[1], config: string, cmdline: (root: OstreeRoot) => string, change?: (root: OstreeRoot, initramfs: Initramfs) => void]> = {
+    "signed, and no fs-verity": ["SR-E212", SIGNED, ({ argument }) => argument],
+    "signed, and an argument that asks for less": ["SR-E212", SIGNED, ({ argument }) => `${argument} ostree.prepare-root.composefs=0`],
+    "verity by the [trust] table, and nothing in prepare-root.conf": ["SR-E212", "", ({ argument }) => argument, (_, initramfs) => initramfs.write("/usr/lib/composefs/setup-root-conf.toml", '[trust]\nlevel = "verity"\n')],
+    "a second prepare-root.conf for something else does not switch signatures off": ["SR-E212", SIGNED, ({ argument }) => argument, (_, initramfs) => initramfs.write(OVERRIDE, "[sysroot]\nreadonly = true\n")],
+    "signed, and no argument": ["SR-E102", SIGNED, () => "quiet"],
+    "a level that does not exist": ["SR-E101", "[composefs]\nenabled = singed\n", ({ argument }) => argument],
+    "an argument with a level that does not exist": ["SR-E101", YES, ({ argument }) => `${argument} ostree.prepare-root.composefs=singed`],
+    "no image": ["SR-E242", YES, ({ argument }) => argument, ({ deployment }, initramfs) => rmSync(initramfs.at(`/sysroot/${deployment}/.ostree.cfs`))],
+    "an image that is a link out of the deployment": ["SR-E204", YES, ({ argument }) => argument, ({ deployment }, initramfs) => {
+      rmSync(initramfs.at(`/sysroot/${deployment}/.ostree.cfs`));
+      symlinkSync("/etc/passwd", initramfs.at(`/sysroot/${deployment}/.ostree.cfs`));
+    }],
+    "no EROFS in the image": ["SR-E213", YES, ({ argument }) => argument, ({ deployment }, initramfs) => writeFileSync(initramfs.at(`/sysroot/${deployment}/.ostree.cfs`), "x".repeat(5000))],
+    "no such deployment": ["SR-E240", YES, () => "ostree=/ostree/boot.1/debian/0123abcd/1"],
+    "an empty path": ["SR-E240", YES, () => "ostree="],
+    "a slot that there is not": ["SR-E240", YES, ({ argument }) => `${argument} androidboot.slot_suffix=_c`],
+    "a deployment by its own name": ["SR-E241", YES, ({ deployment }) => `ostree=/${deployment}`],
+    "the physical root itself": ["SR-E241", YES, () => "ostree=/ostree/loop", (_, initramfs) => symlinkSync("..", initramfs.at("/sysroot/ostree/loop"))],
+    "a link to /": ["SR-E241", YES, () => "ostree=/ostree/loop", (_, initramfs) => symlinkSync("/", initramfs.at("/sysroot/ostree/loop"))],
+    "a link that climbs out": ["SR-E241", YES, () => "ostree=/ostree/loop", (_, initramfs) => symlinkSync("../../etc", initramfs.at("/sysroot/ostree/loop"))],
+    "a path that climbs out": ["SR-E241", YES, () => "ostree=/../etc/mtab"],
+    "a deployment whose name is no commit": ["SR-E241", YES, ({ argument }) => argument, ({ deployment }, initramfs) => {
+      renameSync(initramfs.at(`/sysroot/${deployment}`), initramfs.at("/sysroot/ostree/deploy/debian/deploy/nothex.7"));
+      const link = initramfs.at("/sysroot/ostree/boot.1.1/debian/0123abcd/0");
+      rmSync(link);
+      symlinkSync("../../../deploy/debian/deploy/nothex.7", link);
+    }],
+    "a deployment that is a link": ["SR-E241", YES, ({ argument }) => argument, ({ deployment }, initramfs) => {
+      const path = initramfs.at(`/sysroot/${deployment}`);
+      renameSync(path, initramfs.at("/sysroot/elsewhere"));
+      symlinkSync("/sysroot/elsewhere", path);
+    }],
+    "/etc that is a link": ["SR-E241", YES, ({ argument }) => argument, ({ deployment }, initramfs) => {
+      rmSync(initramfs.at(`/sysroot/${deployment}/etc`), { recursive: true });
+      symlinkSync("/etc", initramfs.at(`/sysroot/${deployment}/etc`));
+    }],
+    "no /etc": ["SR-E306", YES, ({ argument }) => argument, ({ deployment }, initramfs) => rmSync(initramfs.at(`/sysroot/${deployment}/etc`), { recursive: true })],
+    "/var that is a link": ["SR-E241", YES, ({ argument }) => argument, (_, initramfs) => {
+      rmSync(initramfs.at("/sysroot/ostree/deploy/debian/var"), { recursive: true });
+      symlinkSync("../../../../run", initramfs.at("/sysroot/ostree/deploy/debian/var"));
+    }],
+    "objects that are a link": ["SR-E204", YES, ({ argument }) => argument, (_, initramfs) => {
+      renameSync(initramfs.at("/sysroot/ostree/repo/objects"), initramfs.at("/sysroot/elsewhere"));
+      symlinkSync("/sysroot/elsewhere", initramfs.at("/sysroot/ostree/repo/objects"));
+    }],
+    "no repository": ["SR-E201", YES, ({ argument }) => argument, (_, initramfs) => rmSync(initramfs.at("/sysroot/ostree/repo"), { recursive: true })],
+    "an object of init that is missing": ["SR-E400", YES, ({ argument }) => argument, (_, initramfs) => initramfs.shell("find /sysroot/ostree/repo/objects -type f -size +20k -delete")],
+  };
+
+  for (const [name, [code, config, cmdline, change]] of Object.entries(cases)) {
+    test(name, async () => {
+      const { initramfs, root } = await prepared(config, change);
+      using _ = initramfs;
+      expectRefusal(initramfs, code, () => setupRoot(initramfs, cmdline(root), "--if-named"));
+      expect(initramfs.exists("/run/ostree-booted")).toBe(false);
+    });
+  }
+
+  test("prepare-root without ostree=, and without its operand", async () => {
+    const { initramfs } = await prepared(YES);
+    using _ = initramfs;
+    expectRefusal(initramfs, "SR-E240", () => sealroot(initramfs, ["prepare-root", "/sysroot", "quiet"]));
+    expect(sealroot(initramfs, ["prepare-root"]).exit).toBe(2);
+  });
+});

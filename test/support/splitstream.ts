@@ -1,0 +1,58 @@
+/** Writes the splitstream of an imported OSTree commit, as composefs-rs lays it out. Written from the format's description, for tests. */
+
+import { objectId } from "../../src/ostree/index.ts";
+
+const u32 = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
+const u64 = (...values: readonly (number | bigint)[]): Uint8Array => new Uint8Array(BigUint64Array.from(values.map(BigInt)).buffer);
+const join = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Bun.concatArrayBuffers([...parts]));
+
+export const CONTENT_TYPE = 0xafe138c18c463ef1n;
+
+/** The object map: `commit`, and other objects beside it. @param named the id under which the commit stands, if not its own */
+export function objectMap(commit: Uint8Array, others: readonly Uint8Array[] = [], named = objectId(commit)): Uint8Array {
+  const objects = [{ id: named, bytes: commit }, ...others.map((bytes) => ({ id: objectId(bytes), bytes }))].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const buckets = Array.from({ length: 256 }, (_, byte) => objects.filter(({ id }) => Number.parseInt(id.slice(0, 2), 16) <= byte).length);
+  let offset = 0;
+  const infos: Uint8Array[] = [];
+  const data: Uint8Array[] = [];
+  for (const { bytes } of objects) {
+    infos.push(u32(offset / 8, bytes.length, 0xffffffff));
+    const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
+    padded.set(bytes);
+    data.push(padded);
+    offset += padded.length;
+  }
+  return join(u32(objects.findIndex(({ id }) => id === named), 0, ...buckets), ...objects.map(({ id }) => Uint8Array.fromHex(id)), ...infos, ...data);
+}
+
+export const inlineChunk = (bytes: Uint8Array): Uint8Array => join(new Uint8Array(BigInt64Array.of(BigInt(-bytes.length)).buffer), bytes);
+
+export interface StreamParts {
+  /** Names and the digests that they refer to. */
+  readonly named?: readonly (readonly [name: string, digest: string])[];
+  /** Before compression. */
+  readonly chunks: Uint8Array;
+  readonly contentType?: bigint;
+  /** As bootc wrote it up to 1.15. */
+  readonly oldHeader?: boolean;
+  readonly algorithm?: 1 | 2;
+}
+
+export function splitstream({ named = [], chunks, contentType = CONTENT_TYPE, oldHeader = false, algorithm = 1 }: StreamParts): Uint8Array {
+  const streamRefs = join(...named.map(([, digest]) => Uint8Array.fromHex(digest)));
+  const objectRefs = new Uint8Array(0);
+  const names = Bun.zstdCompressSync(new TextEncoder().encode(named.map(([name], index) => `${index}:${name}\0`).join("")));
+  const stream = Bun.zstdCompressSync(chunks);
+  const sections = [streamRefs, objectRefs, names, stream];
+  let at = 112;
+  const ranges = sections.map((section) => {
+    const range = [at, at + section.length] as const;
+    at += section.length;
+    return range;
+  });
+  const [streamRefsAt = [0, 0], objectRefsAt = [0, 0], namesAt = [0, 0], streamAt = [0, 0]] = ranges;
+  const magic = new TextEncoder().encode("SplitStream");
+  const header = oldHeader ? join(u64(32, 112), Uint8Array.of(0, 0), magic, Uint8Array.of(0, algorithm, 12)) : join(magic, Uint8Array.of(0, 0, 0, algorithm, 12), u64(32, 112));
+  const info = join(u64(...streamRefsAt, ...objectRefsAt, ...streamAt, ...namesAt), u64(contentType, chunks.length));
+  return join(header, info, ...sections);
+}

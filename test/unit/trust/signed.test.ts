@@ -1,0 +1,258 @@
+/** Level "signed" for an image of a composefs repository: the table of attacks, and what holds for all evidence. */
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { TrustPolicy } from "../../../src/config/index.ts";
+import type { ErrorCode } from "../../../src/errors/index.ts";
+import { appendSignature, emptyDirtree, dirmeta, MAX_COMMIT_BYTES, objectId, type TrustedKey, type Variant, writeCommit, writeCommitMeta } from "../../../src/ostree/index.ts";
+import { generateSecretKey, type SecretKey, sign } from "../../../src/ostree/secret-keys.ts";
+import { digestMessage } from "../../../src/trust/digest-message.ts";
+import { type Evidence, type FoundCommit, type FoundSignature, judge, judgeEnforcement, type JudgeInput, type Verdict } from "../../../src/trust/index.ts";
+
+const DIGEST = "a1".repeat(32);
+const OTHER = "b2".repeat(32);
+const NOW = 1_800_000_000n;
+
+const [alice, bob, carol, mallory] = [generateSecretKey(), generateSecretKey(), generateSecretKey(), generateSecretKey()];
+const trusted = (...keys: SecretKey[]): TrustedKey[] => keys.map(({ id, publicKey }) => ({ id, publicKey, origin: "/etc/sealroot/keys" }));
+
+const policy = (changes: Partial<TrustPolicy> = {}): TrustPolicy => ({ level: "signed", keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: false, ...changes });
+const argument: JudgeInput["argument"] = { algorithm: "sha256", digest: DIGEST, insecure: false, version: 1 };
+const measured = { kind: "digest", algorithm: "sha256", digest: DIGEST } as const;
+
+const bytesOf = (digest: string): Variant => ({ type: "ay", value: Uint8Array.fromHex(digest) });
+function commitBytes({ names = DIGEST, key = "composefs.digest.v1-sha256-12", timestamp = NOW, version = "1" } = {}): Uint8Array {
+  return writeCommit({ metadata: [{ key: "version", type: "s", value: version }, { key, ...bytesOf(names) }], subject: "release", timestamp, rootDirtree: emptyDirtree().id, rootDirmeta: dirmeta(0, 0, 0o40755).id });
+}
+const found = (bytes: Uint8Array, commitmeta: Uint8Array | undefined, id = objectId(bytes)): FoundCommit => ({ id, bytes, commitmeta, origin: `composefs/commits/${DIGEST}/${id.slice(0, 6)}` });
+const signedBy = (bytes: Uint8Array, ...keys: SecretKey[]): FoundCommit => found(bytes, writeCommitMeta(keys.map((key) => sign(key, bytes))));
+/** As `sealroot sign` leaves it, with the ids of the keys beside the signatures. */
+const attributed = (bytes: Uint8Array, message: Uint8Array, key: SecretKey): FoundCommit => found(bytes, appendSignature(undefined, sign(key, message), key.id));
+const bare = (key: SecretKey, digest = DIGEST, keyId = key.id): FoundSignature => ({ keyId, bytes: sign(key, digestMessage("sha256", digest)), origin: `${keyId.slice(0, 6)}.ed25519` });
+
+const decide = (evidence: Partial<Evidence>, changes: Partial<TrustPolicy> = {}, input: Partial<JudgeInput> = {}): Verdict =>
+  judge({ policy: policy(changes), argument, measured, evidence: { commits: [], signatures: [], keys: trusted(alice, bob), ...evidence }, ...input });
+const word = (verdict: Verdict): string => (verdict.allowed ? verdict.level : verdict.code);
+
+const release = commitBytes();
+const second = commitBytes({ version: "2" });
+const flipped = (bytes: Uint8Array, at: number): Uint8Array => bytes.with(at, (bytes[at] ?? 0) ^ 1);
+const aliceMeta = writeCommitMeta([sign(alice, release)]);
+
+describe("what boots", () => {
+  const good: readonly (readonly [string, Partial<Evidence>, Partial<TrustPolicy>?])[] = [
+    ["a signed commit", { commits: [signedBy(release, alice)] }],
+    ["signed by the other key", { commits: [signedBy(release, bob)] }],
+    ["beside an unknown key's signature", { commits: [signedBy(release, mallory, alice)] }],
+    ["a malformed signature before a good one", { commits: [found(release, writeCommitMeta([new Uint8Array(3), new Uint8Array(64), sign(alice, release)]))] }],
+    ["two of two keys", { commits: [signedBy(release, bob, alice)] }, { threshold: 2 }],
+    ["two keys, several signatures by each", { commits: [signedBy(release, bob, bob, bob, alice, alice)] }, { threshold: 2 }],
+    ["a revoked key's signature beside a good one", { commits: [signedBy(release, bob, alice)] }, { revoked: [bob.id] }],
+    ["a revoked key that nobody has", { commits: [signedBy(release, alice)] }, { revoked: [carol.id, mallory.publicKey.toBase64()] }],
+    ["exactly at the floor", { commits: [signedBy(release, alice)] }, { notBefore: Number(NOW) }],
+    ["a bad commit beside it", { commits: [found(new Uint8Array(5), undefined), found(release, undefined, "00".repeat(32)), signedBy(release, alice)] }],
+    ["unsigned, and then signed", { commits: [found(second, undefined), signedBy(release, alice)] }],
+    ["an image named among others", { commits: [signedBy(writeCommit({ metadata: [{ key: "composefs.digest.v2-sha512-12", ...bytesOf("cc".repeat(64)) }, { key: "composefs.digest.v2-sha256-12", ...bytesOf(OTHER) }, { key: "composefs.digest.v1-sha256-12", ...bytesOf(DIGEST) }, { key: "ostree.composefs.digest.v0", ...bytesOf(OTHER) }], timestamp: NOW, rootDirtree: "00".repeat(32), rootDirmeta: "00".repeat(32) }), alice)] }],
+    ["a signature of the bare digest", { signatures: [bare(alice)] }],
+    ["two of them", { signatures: [bare(alice), bare(mallory), bare(bob)] }, { threshold: 2 }],
+    ["a bad commit, and a signature of the digest", { commits: [found(release, undefined)], signatures: [bare(alice)] }],
+  ];
+  test.each(good.map((row) => [row[0], row] as const))("%s", (_name, [, evidence, changes]) => {
+    expect(decide(evidence, changes)).toMatchObject({ allowed: true, level: "signed", enforce: true, enforceOptional: false });
+  });
+
+  test("the verdict names who vouches", () => {
+    expect(decide({ commits: [signedBy(release, mallory, bob, alice)] }, { threshold: 2 })).toMatchObject({ voucher: { commitId: objectId(release), keyIds: [alice.id, bob.id], timestamp: NOW } });
+    expect(decide({ signatures: [bare(bob)] })).toMatchObject({ voucher: { commitId: undefined, keyIds: [bob.id], timestamp: undefined } });
+    expect(decide({ commits: [signedBy(release, alice)] }).reasons.join("\n")).toContain(alice.id);
+  });
+
+  test("`composefs=` does not say the format: a commit may name it under any of that hash", () => {
+    for (const key of ["composefs.digest.v1-sha256-12", "composefs.digest.v2-sha256-12"]) {
+      const commits = [signedBy(commitBytes({ key }), alice)];
+      expect(word(decide({ commits }, {}, { argument: { ...argument, version: undefined } }))).toBe("signed");
+      expect(word(decide({ commits }, {}, { argument: { ...argument, version: 2 } }))).toBe(key.includes("v2") ? "signed" : "SR-E227");
+    }
+  });
+
+  test("sha512", () => {
+    const digest = "c3".repeat(64);
+    const commit = signedBy(commitBytes({ names: digest, key: "composefs.digest.v1-sha512-12" }), alice);
+    const input = { argument: { algorithm: "sha512", digest, insecure: false, version: 1 }, measured: { kind: "digest", algorithm: "sha512", digest } } as const;
+    expect(word(decide({ commits: [commit] }, {}, input))).toBe("signed");
+    const signature = { keyId: alice.id, bytes: sign(alice, digestMessage("sha512", digest)), origin: "f" };
+    expect(word(decide({ signatures: [signature] }, {}, input))).toBe("signed");
+  });
+});
+
+describe("attacks", () => {
+  const attacks: readonly (readonly [string, ErrorCode, Partial<Evidence>, Partial<TrustPolicy>?, Partial<JudgeInput>?])[] = [
+    ["nothing found", "SR-E107", {}],
+    ["unsigned: no detached metadata", "SR-E220", { commits: [found(release, undefined)] }],
+    ["unsigned: empty detached metadata", "SR-E220", { commits: [found(release, new Uint8Array())] }],
+    ["wrong key", "SR-E221", { commits: [signedBy(release, mallory)] }],
+    ["wrong key, said to be so", "SR-E221", { commits: [attributed(release, release, mallory)] }],
+    ["wrong key that claims to be a trusted one", "SR-E224", { commits: [found(release, appendSignature(undefined, sign(mallory, release), alice.id))] }],
+    ["revoked key", "SR-E222", { commits: [signedBy(release, alice)] }, { revoked: [alice.id] }],
+    ["revoked key, in capitals", "SR-E222", { commits: [signedBy(release, alice)] }, { revoked: [alice.id.toUpperCase()] }],
+    ["revoked key, named by the key itself", "SR-E222", { commits: [signedBy(release, alice)] }, { revoked: [alice.publicKey.toBase64()] }],
+    ["revoked key that is no longer among the keys", "SR-E222", { commits: [attributed(release, release, mallory)] }, { revoked: [mallory.id] }],
+    ["all keys revoked", "SR-E222", { commits: [signedBy(release, alice, bob)] }, { revoked: [alice.id, bob.id] }],
+    ["a list of revoked keys that cannot be read", "SR-E101", { commits: [signedBy(release, alice)] }, { revoked: ["alice"] }],
+    ["threshold not met", "SR-E223", { commits: [signedBy(release, alice)] }, { threshold: 2 }],
+    ["threshold not met by two signatures of one key", "SR-E223", { commits: [signedBy(release, alice, alice)] }, { threshold: 2 }],
+    ["threshold not met by a key that is there twice", "SR-E223", { commits: [signedBy(release, alice, alice)], keys: trusted(alice, alice, bob) }, { threshold: 2 }],
+    ["threshold not met by a key under two names", "SR-E223", { commits: [signedBy(release, alice, alice)], keys: [...trusted(alice), { ...trusted(alice)[0] as TrustedKey, id: OTHER }] }, { threshold: 2 }],
+    ["revoked key under another name", "SR-E222", { commits: [signedBy(release, alice)], keys: [{ ...trusted(alice)[0] as TrustedKey, id: OTHER }] }, { revoked: [alice.id] }],
+    ["threshold met only with a revoked key", "SR-E223", { commits: [signedBy(release, alice, bob)] }, { threshold: 2, revoked: [bob.id] }],
+    ["threshold met only with an unknown key", "SR-E223", { commits: [signedBy(release, alice, mallory)] }, { threshold: 2 }],
+    ["threshold met by two commits, one key each", "SR-E223", { commits: [signedBy(release, alice), signedBy(second, bob)] }, { threshold: 2 }],
+    ["threshold met by commit and digest, one key each", "SR-E223", { commits: [signedBy(release, alice)], signatures: [bare(bob)] }, { threshold: 2 }],
+    ["threshold of two digest signatures by one key", "SR-E223", { signatures: [bare(alice), bare(alice)] }, { threshold: 2 }],
+    ["a threshold of nothing", "SR-E223", { commits: [signedBy(release, alice)] }, { threshold: 0 }],
+    ["a threshold that is no number", "SR-E223", { commits: [signedBy(release, alice)] }, { threshold: NaN }],
+    ["corrupted signature", "SR-E224", { commits: [found(release, appendSignature(undefined, flipped(sign(alice, release), 40), alice.id))] }],
+    ["corrupted signature, S too large", "SR-E224", { commits: [found(release, writeCommitMeta([sign(alice, release).with(63, 0xff)]))] }],
+    ["short signature", "SR-E224", { commits: [found(release, writeCommitMeta([sign(alice, release).slice(1)]))] }],
+    ["signature of zeros", "SR-E224", { commits: [found(release, writeCommitMeta([new Uint8Array(64)]))] }],
+    ["signature of another commit", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, second)]))] }],
+    ["signature of another commit, attributed", "SR-E224", { commits: [attributed(release, second, alice)] }],
+    ["signature of the digest beside the commit", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, digestMessage("sha256", DIGEST))]))] }],
+    ["signature of the id in the place of the bytes", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, Uint8Array.fromHex(objectId(release)))]))] }],
+    ["commit of another image", "SR-E227", { commits: [signedBy(commitBytes({ names: OTHER }), alice)] }],
+    ["commit that names no image", "SR-E227", { commits: [signedBy(commitBytes({ key: "note" }), alice)] }],
+    ["commit that names the image under OSTree's key only", "SR-E227", { commits: [signedBy(commitBytes({ key: "ostree.composefs.digest.v0" }), alice)] }],
+    ["commit that names the image as another format", "SR-E227", { commits: [signedBy(commitBytes({ key: "composefs.digest.v2-sha256-12" }), alice)] }],
+    ["commit with half the digest", "SR-E227", { commits: [signedBy(commitBytes({ names: DIGEST.slice(0, 32) }), alice)] }],
+    ["commit with no digest bytes", "SR-E227", { commits: [signedBy(commitBytes({ names: "" }), alice)] }],
+    ["commit with the digest as text", "SR-E227", { commits: [signedBy(writeCommit({ metadata: [{ key: "composefs.digest.v1-sha256-12", type: "s", value: DIGEST }], timestamp: NOW, rootDirtree: OTHER, rootDirmeta: OTHER }), alice)] }],
+    ["truncated commit", "SR-E226", { commits: [found(release.slice(0, -1), aliceMeta, objectId(release))] }],
+    ["padded commit", "SR-E226", { commits: [found(Uint8Array.from([...release, 0]), aliceMeta, objectId(release))] }],
+    ["truncated commit under its own id, signed", "SR-E225", { commits: [signedBy(release.slice(0, -1), alice)] }],
+    ["padded commit under its own id, signed", "SR-E225", { commits: [signedBy(Uint8Array.from([...release, 0]), alice)] }],
+    ["no commit at all, signed", "SR-E225", { commits: [signedBy(new Uint8Array(), alice)] }],
+    ["commit id that does not match", "SR-E226", { commits: [found(release, aliceMeta, OTHER)] }],
+    ["another validly signed commit under this one's name", "SR-E226", { commits: [found(second, writeCommitMeta([sign(alice, second)]), objectId(release))] }],
+    ["older than the floor", "SR-E228", { commits: [signedBy(release, alice)] }, { notBefore: Number(NOW) + 1 }],
+    ["no date, where there is a floor", "SR-E228", { signatures: [bare(alice)] }, { notBefore: 1 }],
+    ["`?` on the command line", "SR-E106", { commits: [signedBy(release, alice)] }, {}, { argument: { ...argument, insecure: true } }],
+    ["`?`, and a configuration that cannot be", "SR-E106", { commits: [signedBy(release, alice)] }, { insecureArgument: true }, { argument: { ...argument, insecure: true } }],
+    ["another image than the argument's", "SR-E210", { commits: [signedBy(release, alice)] }, {}, { measured: { ...measured, digest: OTHER } }],
+    ["the image without fs-verity", "SR-E211", { commits: [signedBy(release, alice)] }, {}, { measured: { kind: "no-verity" } }],
+    ["a filesystem without fs-verity", "SR-E212", { commits: [signedBy(release, alice)] }, {}, { measured: { kind: "unsupported", errno: "ENOTTY" } }],
+    ["no keys", "SR-E231", { commits: [signedBy(release, alice)], keys: [] }],
+    ["ten thousand signatures", "SR-E229", { commits: [found(release, writeCommitMeta(Array.from({ length: 10_000 }, () => new Uint8Array(64))))] }],
+    ["ten thousand commits", "SR-E229", { commits: Array.from({ length: 10_000 }, () => found(release, undefined)) }],
+    ["ten thousand signatures of the digest", "SR-E229", { signatures: new Array<FoundSignature>(10_000).fill(bare(alice)) }],
+    ["a commit of 17 MiB", "SR-E229", { commits: [found(new Uint8Array(MAX_COMMIT_BYTES + 1), aliceMeta)] }],
+    ["detached metadata of 2 MiB", "SR-E229", { commits: [found(release, new Uint8Array(2 ** 21))] }],
+    ["detached metadata that claims gigabytes", "SR-E234", { commits: [found(release, aliceMeta.slice().fill(0xff, -8))] }],
+    ["detached metadata cut short", "SR-E234", { commits: [found(release, aliceMeta.slice(0, -1))] }],
+    ["a digest signature by an unknown key", "SR-E221", { signatures: [bare(mallory)] }],
+    ["a digest signature by an unknown key under a trusted one's name", "SR-E224", { signatures: [bare(mallory, DIGEST, alice.id)] }],
+    ["a digest signature by a trusted key under another's name", "SR-E224", { signatures: [bare(alice, DIGEST, bob.id)] }],
+    ["a signature of another digest", "SR-E224", { signatures: [bare(alice, OTHER)] }],
+    ["a digest signature by a revoked key", "SR-E222", { signatures: [bare(alice)] }, { revoked: [alice.id] }],
+    ["a digest signature over the hex digits", "SR-E224", { signatures: [{ keyId: alice.id, bytes: sign(alice, new TextEncoder().encode(DIGEST)), origin: "f" }] }],
+  ];
+  test.each(attacks.map((row) => [row[0], row[1], row] as const))("%s: %s", (_name, code, [, , evidence, changes, input]) => {
+    const verdict = decide(evidence, changes, input);
+    expect(verdict).toMatchObject({ allowed: false, code });
+    expect(verdict.reasons.length).toBeGreaterThan(0);
+  });
+
+  test("nothing was looked for", () => {
+    expect(judge({ policy: policy(), argument, measured })).toMatchObject({ allowed: false, code: "SR-E107" });
+  });
+
+  test("a kernel that cannot enforce ends it, `?` or not", () => {
+    const verdict = decide({ commits: [signedBy(release, alice)] });
+    expect(verdict.allowed && judgeEnforcement(verdict, false)).toMatchObject({ allowed: false, code: "SR-E302" });
+    expect(verdict.allowed && judgeEnforcement(verdict, true)).toMatchObject({ allowed: true, level: "signed" });
+  });
+
+  test("of several candidates, the reason that tells most", () => {
+    const commits = [found(release, undefined), signedBy(second, mallory), signedBy(commitBytes({ names: OTHER }), alice), found(new Uint8Array(3), undefined, OTHER)];
+    const verdict = decide({ commits });
+    expect(verdict).toMatchObject({ code: "SR-E227", expected: `sha256:${OTHER}`, found: `sha256:${DIGEST}` });
+    // and all reasons are given
+    expect(verdict.reasons.length).toBe(2 + commits.length);
+    expect(word(decide({ commits: [...commits, signedBy(commitBytes({ timestamp: 5n }), alice)] }, { notBefore: 6 }))).toBe("SR-E228");
+  });
+
+  test("too many signatures and keys to try end in a limit, not in a hang", () => {
+    const keys = Array.from({ length: 2000 }, (_, index) => ({ id: "", publicKey: mallory.publicKey.with(0, index & 0xff).with(1, index >> 8), origin: "" }));
+    const once = sign(alice, release);
+    const commits = Array.from({ length: 64 }, (_, index) => {
+      const bytes = commitBytes({ version: String(index) });
+      return found(bytes, writeCommitMeta(new Array<Uint8Array>(64).fill(once)));
+    });
+    expect(word(decide({ commits, keys }))).toBe("SR-E229");
+  });
+});
+
+test("what a signature of the bare digest is made over: struct fsverity_formatted_digest", () => {
+  expect(digestMessage("sha256", DIGEST).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}01002000${DIGEST}`);
+  expect(digestMessage("sha512", "c3".repeat(64)).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}02004000${"c3".repeat(64)}`);
+});
+
+describe("properties", () => {
+  const people = [alice, bob, carol, mallory];
+  const commit = fc.record({
+    names: fc.constantFrom(DIGEST, DIGEST, DIGEST, OTHER),
+    timestamp: fc.constantFrom(1n, 50n, 100n),
+    keys: fc.subarray(people),
+    damage: fc.constantFrom("none", "none", "none", "id", "bytes", "no metadata", "junk before"),
+  });
+  type Made = { names: string; timestamp: bigint; keys: SecretKey[]; damage: string };
+  // signatures are made once for each combination
+  const signatures = new Map<string, Uint8Array>();
+  const signOnce = (key: SecretKey, bytes: Uint8Array): Uint8Array => {
+    const name = `${key.id}${objectId(bytes)}`;
+    const made = signatures.get(name) ?? sign(key, bytes);
+    signatures.set(name, made);
+    return made;
+  };
+  function make({ names, timestamp, keys, damage }: Made): FoundCommit {
+    const bytes = commitBytes({ names, timestamp });
+    const list = keys.map((key) => signOnce(key, bytes));
+    const commitmeta = damage === "no metadata" ? undefined : writeCommitMeta(damage === "junk before" ? [new Uint8Array(7), ...list] : list);
+    return found(damage === "bytes" ? flipped(bytes, 20) : bytes, commitmeta, damage === "id" ? OTHER : objectId(bytes));
+  }
+  const rules = fc.record({ threshold: fc.constantFrom(1, 2, 3), revoked: fc.subarray(people), notBefore: fc.constantFrom(undefined, 50), keys: fc.subarray(people) });
+
+  test("allowed exactly when one commit meets every rule by itself", () => {
+    fc.assert(fc.property(fc.array(commit, { maxLength: 4 }), rules, (commits, { threshold, revoked, notBefore, keys }) => {
+      const verdict = decide({ commits: commits.map(make), keys: trusted(...keys) }, { threshold, revoked: revoked.map(({ id }) => id), notBefore });
+      const expected = commits.some(({ names, timestamp, keys: signers, damage }) =>
+        names === DIGEST && !["id", "bytes", "no metadata"].includes(damage) && timestamp >= BigInt(notBefore ?? 0)
+        && signers.filter((key) => keys.includes(key) && !revoked.includes(key)).length >= threshold);
+      expect(verdict.allowed).toBe(expected);
+      if (verdict.allowed) expect(new Set(verdict.voucher?.keyIds).size).toBe(threshold);
+    }), { numRuns: 400 });
+  });
+
+  test("more evidence never takes a boot away, a stricter policy never gives one", () => {
+    fc.assert(fc.property(fc.array(commit, { maxLength: 3 }), fc.array(commit, { maxLength: 2 }), rules, (commits, more, { threshold, revoked, notBefore, keys }) => {
+      const given = { threshold, revoked: revoked.map(({ id }) => id), notBefore };
+      const first = commits.map(make);
+      const before = decide({ commits: first, keys: trusted(...keys) }, given);
+      if (before.allowed) expect(decide({ commits: [...more.map(make), ...first], keys: trusted(...keys) }, given).allowed).toBe(true);
+      else expect(decide({ commits: first, keys: trusted(...keys) }, { threshold: threshold + 1, revoked: [...given.revoked, bob.id], notBefore: 100 }).allowed).toBe(false);
+    }), { numRuns: 300 });
+  });
+
+  test("any bytes in any place: a verdict, never an error, never level signed", () => {
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.tuple(fc.constantFrom(release, aliceMeta), fc.nat(), fc.nat(255)).map(([base, at, byte]) => base.with(at % base.length, byte)));
+    fc.assert(fc.property(fc.array(fc.tuple(bytes, fc.option(bytes, { nil: undefined }), fc.boolean()), { maxLength: 4 }), fc.array(fc.tuple(bytes, fc.constantFrom(alice.id, OTHER, "")), { maxLength: 3 }), (commits, bares) => {
+      const evidence = {
+        commits: commits.filter(([content, meta]) => !(content.toHex() === release.toHex() && meta?.toHex() === aliceMeta.toHex())).map(([content, meta, right]) => found(content, meta, right ? objectId(content) : "x")),
+        signatures: bares.map(([content, keyId]) => ({ keyId, bytes: content, origin: "f" })),
+      };
+      // an edit may put the byte that was there; what is then signed is the release itself, or equal to it in all that counts
+      const genuine = evidence.commits.some((candidate) => candidate.bytes.toHex() === release.toHex());
+      if (!genuine) expect(decide(evidence).allowed).toBe(false);
+      else decide(evidence);
+    }), { numRuns: 1000 });
+  });
+});
