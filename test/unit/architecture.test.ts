@@ -28,9 +28,10 @@ const targetOf = (path: string, from: string): string | undefined => (from.start
 /** Each room, and the rooms that it may import from. errors/ is open to all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ["commands", "errors", "terminal"],
-  commands: ["boot", "cmdline-parser", "config", "fsverity", "initramfs", "linux", "repository", "terminal", "trust"],
-  boot: ["cmdline-parser", "config", "linux", "mount", "repository", "terminal", "trust"],
-  trust: ["cmdline-parser", "config"],
+  commands: ["boot", "cmdline-parser", "config", "fsverity", "initramfs", "linux", "ostree", "repository", "terminal", "trust"],
+  boot: ["cmdline-parser", "config", "linux", "mount", "ostree", "repository", "terminal", "trust"],
+  trust: ["cmdline-parser", "config", "ostree"],
+  ostree: [],
   config: [],
   "cmdline-parser": [],
   fsverity: [],
@@ -43,7 +44,13 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   build: [],
 };
 
-const PURE = ["cmdline-parser", "config", "trust", "fsverity", "errors", "terminal"];
+/** Imported by name: only what deals with signatures or with OSTree needs them, and a boot at level verity is not to load them. */
+const SIDE_DOORS = [
+  "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/repository.ts",
+  "trust/deployment.ts", "trust/digest-message.ts",
+];
+
+const PURE = ["cmdline-parser", "config", "ostree", "trust", "fsverity", "errors", "terminal"];
 /** Files that are pure within a room that is not. */
 const PURE_FILES = ["boot/plan.ts", "boot/interpreter.ts", "boot/options.ts", "repository/meta.ts"];
 
@@ -66,7 +73,7 @@ describe("arrows", () => {
     const wrong = sources.flatMap(({ path, imports }) => imports.flatMap(({ from }) => {
       const target = targetOf(path, from);
       if (target === undefined || target.startsWith("..") || roomOf(path) === roomOf(target) || roomOf(path) === "main" || roomOf(target) === "commands") return [];
-      return target.endsWith("/index.ts") ? [] : [`${path} imports ${target}`];
+      return target.endsWith("/index.ts") || SIDE_DOORS.includes(target) ? [] : [`${path} imports ${target}`];
     }));
     expect(wrong).toEqual([]);
   });

@@ -33,16 +33,18 @@ const dropIn = read("initrd-switch-root.service.d/sealroot.conf");
 
 describe("sealroot-setup-root.service", () => {
   test("runs in an initramfs when any spelling of the argument is there, or a policy", () => {
-    expect(setup.get("Unit.ConditionPathExists")).toEqual(["/etc/initrd-release", "|/usr/lib/composefs/setup-root-conf.toml"]);
-    expect(setup.get("Unit.ConditionKernelCommandLine")).toEqual(["|composefs", "|composefs.digest"]);
+    expect(setup.get("Unit.ConditionPathExists")).toEqual([
+      "/etc/initrd-release", "|/usr/lib/composefs/setup-root-conf.toml", "|/usr/lib/ostree/prepare-root.conf", "|/etc/ostree/prepare-root.conf",
+    ]);
+    expect(setup.get("Unit.ConditionKernelCommandLine")).toEqual(["|composefs", "|composefs.digest", "|ostree.prepare-root.composefs"]);
     expect(setup.get("Service.ExecStart")).toEqual(["/usr/bin/sealroot setup-root --if-named"]);
   });
 
   test("stands where the peer's unit stands", () => {
     expect(setup.get("Unit.DefaultDependencies")).toEqual(["no"]);
     expect(words(setup.get("Unit.Requires"))).toEqual(["sysroot.mount"]);
-    expect(words(setup.get("Unit.After"))).toEqual(["sysroot.mount", "ostree-prepare-root.service"]);
-    expect(words(setup.get("Unit.Before"))).toEqual(expect.arrayContaining(["initrd-root-fs.target", "initrd-parse-etc.service", "initrd-switch-root.target", "systemd-volatile-root.service"]));
+    expect(words(setup.get("Unit.After"))).toEqual(["sysroot.mount"]);
+    expect(words(setup.get("Unit.Before"))).toEqual(expect.arrayContaining(["ostree-prepare-root.service", "initrd-root-fs.target", "initrd-parse-etc.service", "initrd-switch-root.target", "systemd-volatile-root.service"]));
     expect([setup.get("Unit.OnFailure"), setup.get("Unit.OnFailureJobMode")]).toEqual([["emergency.target"], ["isolate"]]);
     expect([setup.get("Service.Type"), setup.get("Service.RemainAfterExit")]).toEqual([["oneshot"], ["yes"]]);
     expect(["Input", "Output", "Error"].map((stream) => setup.get(`Service.Standard${stream}`))).toEqual([["null"], ["journal"], ["journal+console"]]);
