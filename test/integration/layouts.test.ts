@@ -1,10 +1,10 @@
 /** Where everything is put and how, in both layouts, by every name that the program is called by. */
 
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { ETC, image, INIT, INTERPRETER } from "../support/images.ts";
 import { Initramfs } from "../support/initramfs.ts";
-import { topMount } from "../support/mount-table.ts";
+import { parseMountTable, topMount } from "../support/mount-table.ts";
 import { physicalRoot, shareVar } from "../support/physical-root.ts";
 import { faultySetupRoot, sealroot, setupRoot, unverified } from "../support/program.ts";
 import { bootReport, expectOneBlock, expectRefusal } from "../support/refusal.ts";
@@ -244,15 +244,29 @@ test("a sysroot that is a directory and no mount of its own: the root goes on to
   expect(topMount(initramfs.mounts(), "/sysroot/below")?.source).toBe(`composefs:${digest}`);
 });
 
-test("shared propagation, as systemd sets it: nothing is left in another namespace", async () => {
-  const digest = await image();
-  using initramfs = await Initramfs.create();
-  await physicalRoot(initramfs, { state: [digest] });
-  initramfs.shell("mount --make-rshared /");
-  expect(setupRoot(initramfs, unverified(digest)).exit).toBe(0);
-  expect(initramfs.mounts().filter(({ target }) => target.startsWith("/run/"))).toEqual([]);
-  expect(initramfs.mounts().filter(({ target }) => target === "/sysroot")).toHaveLength(1);
-  expect(readlinkSync(initramfs.at("/sysroot/bin"))).toBe("usr/bin");
+describe("shared propagation, as systemd sets it", () => {
+  for (const [name, faults] of [["this kernel", {}], ["scratch directory", { kernel: "6.12" }], ["on top", { kernel: "6.1" }]] as const) {
+    test(`${name}: the same mounts as without, and none elsewhere`, async () => {
+      const digest = await image();
+      const targets: string[][] = [];
+      for (const propagation of ["private", "shared"]) {
+        using initramfs = await Initramfs.create();
+        await physicalRoot(initramfs, { kind: "ext4", state: [digest] });
+        initramfs.shell(`mkdir /elsewhere; mount --make-r${propagation} /`);
+        // a namespace that receives what is propagated
+        const peer = initramfs.start(["unshare", "--mount", "--propagation", "slave", "bash", "-c", "touch /tmp/ready; while [ ! -e /tmp/done ]; do sleep 0.02; done; cat /proc/self/mountinfo"]);
+        while (!initramfs.exists("/tmp/ready")) await Bun.sleep(10);
+        const before = new Set(initramfs.mounts().map(({ id }) => id));
+        expect(faultySetupRoot(initramfs, faults, unverified(digest)).exit).toBe(0);
+        targets.push(initramfs.mounts().filter(({ id }) => !before.has(id)).map(({ target }) => target).toSorted());
+        initramfs.write("/tmp/done", "");
+        const seen = parseMountTable((await peer).stdout);
+        expect(seen.filter(({ target }) => target.startsWith("/run/"))).toEqual([]);
+      }
+      expect(targets[0]).toEqual(["/sysroot", "/sysroot/etc", "/sysroot/sysroot", "/sysroot/var"]);
+      expect(targets[1]).toEqual(targets[0] ?? []);
+    });
+  }
 });
 
 test("the sysroot's path, however it is written", async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
-import { algorithmById, BLOCK_SIZE, encodeDescriptor, fsverityDigest, MerkleTree, type VerityAlgorithm } from "../../../src/fsverity/index.ts";
+import { algorithmById, ALGORITHMS, BLOCK_SIZE, encodeDescriptor, fsverityDigest, MerkleTree, type VerityAlgorithm } from "../../../src/fsverity/index.ts";
 
 interface Vector {
   readonly pattern: string;
@@ -58,6 +59,19 @@ function reference(data: Uint8Array, algorithm: VerityAlgorithm): { root: Uint8A
     current = Buffer.concat(hashes);
   }
 }
+
+test("the runtime's hash functions agree with an independent implementation", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2 * BLOCK_SIZE }), (data) => {
+      for (const [algorithm, independent] of [["sha256", sha256], ["sha512", sha512]] as const) {
+        const out = new Uint8Array(ALGORITHMS[algorithm].digestSize);
+        ALGORITHMS[algorithm].hash(data, out);
+        expect(out.toHex()).toBe(independent(data).toHex());
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
 
 describe("Merkle tree", () => {
   const sizes = fc.oneof(fc.nat(3 * BLOCK_SIZE), fc.constantFrom(64, 65, 128, 129, 200).map((blocks) => blocks * BLOCK_SIZE), fc.nat(200 * BLOCK_SIZE));
