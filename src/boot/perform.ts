@@ -91,7 +91,11 @@ function announced<T>({ plan, state }: Decision, place: () => T): T {
   try {
     return place();
   } catch (error) {
-    takeBack();
+    try {
+      takeBack();
+    } catch {
+      // the first failure is the one to tell
+    }
     throw error;
   }
 }

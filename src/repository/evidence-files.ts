@@ -69,10 +69,10 @@ export class EvidenceFiles {
     return this.guarded(this.label(path), () => {
       using file = openFile(this.#directory, path);
       if (file === undefined) return undefined;
-      const { size } = statAt(file);
-      if (size > limit) throw new SealrootError("SR-E229", { details: [["found", `${size} bytes, of at most ${limit}`]] });
-      this.spend(size);
       try {
+        const { size } = statAt(file);
+        if (size > limit) throw new SealrootError("SR-E229", { details: [["found", `${size} bytes, of at most ${limit}`]] });
+        this.spend(size);
         // it may have grown since
         return readUpTo(file, limit + 1);
       } catch (error) {

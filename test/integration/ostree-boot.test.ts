@@ -7,10 +7,11 @@ import { describe, expect, test } from "bun:test";
 import { renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { encodeBooted } from "../../src/boot/ostree-booted.ts";
 import type { Plan } from "../../src/boot/index.ts";
+import { failEachCall } from "../support/faults/each-call.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { topMount } from "../support/mount-table.ts";
 import { type OstreeRoot, ostreeRoot } from "../support/ostree-root.ts";
-import { sealroot } from "../support/program.ts";
+import { faultyCommand, sealroot } from "../support/program.ts";
 import { bootReport, expectRefusal } from "../support/refusal.ts";
 
 const CONFIG = "/usr/lib/ostree/prepare-root.conf";
@@ -186,4 +187,24 @@ describe("refused", () => {
     expectRefusal(initramfs, "SR-E240", () => sealroot(initramfs, ["prepare-root", "/sysroot", "quiet"]));
     expect(sealroot(initramfs, ["prepare-root"]).exit).toBe(2);
   });
+});
+
+describe("a boot whose nth system call fails", () => {
+  test("is whole or refused, and leaves no mount and no word of OSTree behind", async () => {
+    const fresh = async (): Promise<Initramfs> => {
+      const { initramfs } = await prepared(`${YES}[etc]\ntransient = true\n`);
+      initramfs.shell("mkdir -p /run/sealroot /run/ostree/.private");
+      return initramfs;
+    };
+    using first = await fresh();
+    const [link = ""] = first.shell("ls -d /sysroot/ostree/boot.1/*/*/0").trim().split("\n");
+    const cmdline = `ostree=${link.slice("/sysroot".length)}`;
+    const outcomes = await failEachCall({
+      fresh,
+      run: (initramfs, faults) => initramfs.start(...faultyCommand(faults, cmdline)),
+      errnoName: "EINVAL",
+      checkRefused: (initramfs) => expect(initramfs.exists("/run/ostree-booted")).toBe(false),
+    });
+    expect(outcomes.size).toBeGreaterThan(4);
+  }, 300_000);
 });

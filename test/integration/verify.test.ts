@@ -7,7 +7,8 @@ import type { ErrorCode } from "../../src/errors/index.ts";
 import { image } from "../support/images.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { physicalRoot } from "../support/physical-root.ts";
-import { faultySetupRoot, verified } from "../support/program.ts";
+import type { Faults } from "../support/faults/rules.ts";
+import { faultyProgram, faultySetupRoot, verified } from "../support/program.ts";
 import { bootReport, expectRefusal } from "../support/refusal.ts";
 import { expectCode, run, runJson, SignedDisk } from "../support/signed-disk.ts";
 import { cpioArchive, unifiedKernelImage } from "../support/archives.ts";
@@ -188,4 +189,31 @@ describe("the boot itself", () => {
     const done = expectRefusal(it.initramfs, "SR-E212", () => faultySetupRoot(it.initramfs, {}, verified(it.digest), "--config", "/etc/conf.toml"));
     expect(done.stderr).not.toContain("computed");
   });
+});
+
+describe("a verification whose nth system call fails", () => {
+  test.each([["EIO", 5], ["EACCES", 13], ["EPERM", 1]] as const)("%s: refused with a code, or signed all the same", async (_name, errno) => {
+    using scene = await signed();
+    scene.disk.policy(["trusted"]);
+    const verify = (faults: Faults): { readonly exit: number; readonly stdout: string; readonly stderr: string } => {
+      const done = Bun.spawnSync([...faultyProgram(), ...scene.disk.verifyArguments, "--json"], { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 20_000, env: { PATH: "/usr/bin:/bin", FAULTS: JSON.stringify(faults) } });
+      return { exit: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
+    };
+    const log = scene.disk.at("calls");
+    expect(verify({ log }).exit).toBe(0);
+    const calls = readFileSync(log, "utf8").trimEnd().split("\n");
+    expect(calls.length).toBeGreaterThan(40);
+    const seen = new Set<number>();
+    for (const [number, call] of calls.entries()) {
+      // what it prints is told by the exit status alone then
+      if (call.includes(" write ")) continue;
+      const { exit, stdout, stderr } = verify({ failCall: number, errno });
+      seen.add(exit);
+      const report = JSON.parse(stdout) as { allowed: boolean; level?: string; error?: { code: string } };
+      expect(report.allowed, call).toBe(exit === 0);
+      if (report.allowed) expect(report.level, call).toBe("signed");
+      else expect(report.error?.code, `${call}\n${stdout}${stderr}`).toMatch(/^SR-E(?!900)/);
+    }
+    expect(seen.size).toBeGreaterThan(3);
+  }, 300_000);
 });

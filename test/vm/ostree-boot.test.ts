@@ -1,7 +1,7 @@
 /** A Debian deployed by the real `ostree admin`, at level signed, under real dracut and systemd: boots, and what must not. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { DEFAULT_BINDING_KEY } from "../../src/config/index.ts";
+import { DEFAULT_BINDING_KEY, PREPARE_ROOT_PATHS } from "../../src/config/index.ts";
 import { parseMountTable, topMount } from "../support/mount-table.ts";
 import { REPORT_BEGIN, REPORT_END } from "./lab/deployment.ts";
 import { LABEL } from "./lab/disks.ts";
@@ -17,7 +17,7 @@ const LIMIT = 1_800_000;
 const STOPPED = /emergency mode|SR-E610|Kernel panic/;
 
 let disk: OstreeDisk;
-let boots: Readonly<Record<"signed" | "lowered" | "unnamed", Promise<BootResult>>>;
+let boots: Readonly<Record<"signed" | "plain" | "lowered" | "unnamed", Promise<BootResult>>>;
 
 /** All machines at once: they take turns by themselves. */
 beforeAll(async () => {
@@ -25,6 +25,8 @@ beforeAll(async () => {
   const files = await ostreeBootFiles("7.2", PREPARE_ROOT, disk.key);
   boots = {
     signed: start("signed", files, disk.argument),
+    // a later archive replaces the file
+    plain: start("plain", files, disk.argument, [extraArchive({ [PREPARE_ROOT_PATHS[0].slice(1)]: { content: "[composefs]\nenabled = no\n" } })]),
     lowered: start("lowered", files, `${disk.argument} ostree.prepare-root.composefs=0`, [extraArchive({ [DEFAULT_BINDING_KEY.slice(1)]: { content: disk.otherKey } })]),
     unnamed: start("unnamed", files, "quiet"),
   };
@@ -74,6 +76,16 @@ describe("a Debian deployed by ostree, Linux 7.2", () => {
     expect(booted).toMatchObject({ ok: true, level: "signed", deployment: { commit: disk.commit }, signed: { commit: disk.commit }, rungs: { tree: "detached" } });
     expect(facts(text, "state")).toEqual(["running"]);
     expect(Buffer.from(facts(text, "booted")[0] ?? "", "hex").toString("latin1")).toContain("composefs.signed\0");
+  }, LIMIT);
+});
+
+describe("without composefs in prepare-root.conf", () => {
+  test("OSTree's own program in the same initramfs boots it", async () => {
+    const text = report(await boots.plain);
+    const mounts = parseMountTable(facts(text, "mountinfo").join("\n"));
+    expect(topMount(mounts, "/")).toMatchObject({ filesystem: "ext4", root: `/${disk.deployment}` });
+    expect(facts(text, "boot.json")).toEqual([]);
+    expect(text).toMatch(new RegExp(`^ostree: \\* debian ${disk.commit}\\.0`, "m"));
   }, LIMIT);
 });
 
