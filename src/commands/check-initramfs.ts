@@ -85,6 +85,9 @@ const MARKS: Readonly<Record<Verdict, (style: Style) => (text: string) => string
   error: (style) => style.red,
 };
 
+/** Names in an archive can hold anything: here not even a line feed gets through, which could forge a line of the report. */
+const onOneLine = (text: string): string => printable(text).replace(/[\t\n]/g, (c) => (c === "\n" ? "\\x0a" : "\\x09"));
+
 function render(path: string, report: CheckReport, style: Style): string {
   const { kind, machine, kernels, segments, findings, helper } = report;
   const archives = segments.map(({ compression }) => (compression === "none" ? "cpio" : compression)).join(" + ");
@@ -98,15 +101,15 @@ function render(path: string, report: CheckReport, style: Style): string {
     `${(unpacked / 1e6).toFixed(1)} MB unpacked`,
     ...(kernels.length > 0 ? [`kernel ${kernels.join(", ")}`] : []),
   ];
-  const lines = [style.bold(printable(path)), `  ${printable(facts.filter((fact) => fact !== "").join(", "))}`, ""];
+  const lines = [style.bold(onOneLine(path)), `  ${onOneLine(facts.filter((fact) => fact !== "").join(", "))}`, ""];
   const width = Math.max(...findings.map(({ check }) => check.length));
   let profile: string | undefined;
   for (const finding of findings) {
-    if (finding.profile !== profile) lines.push(`  ${style.bold(`profile ${printable(finding.profile ?? "")}`)}`);
+    if (finding.profile !== profile) lines.push(`  ${style.bold(`profile ${onOneLine(finding.profile ?? "")}`)}`);
     profile = finding.profile;
     const mark = MARKS[finding.verdict](style)(finding.verdict.padEnd(7));
-    lines.push(`  ${mark}  ${printable(finding.check).padEnd(width)}  ${printable(finding.text)}`);
-    if (finding.next !== undefined) lines.push(`  ${" ".repeat(7)}  ${" ".repeat(width)}  ${style.dim(`next: ${printable(finding.next)}`)}`);
+    lines.push(`  ${mark}  ${onOneLine(finding.check).padEnd(width)}  ${onOneLine(finding.text)}`);
+    if (finding.next !== undefined) lines.push(`  ${" ".repeat(7)}  ${" ".repeat(width)}  ${style.dim(`next: ${onOneLine(finding.next)}`)}`);
   }
   const verdict = report.bootable ? style.green(`can boot a sealed root, by ${helper ?? "nobody"}`) : style.red("cannot boot a sealed root");
   lines.push("", `  ${verdict}`);
