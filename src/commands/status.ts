@@ -56,6 +56,8 @@ export function rootMount(mountinfo: string): RootMount | undefined {
   return found;
 }
 
+/** An OSTree deployment's image without fs-verity: nobody knows its digest. */
+const NAMELESS_SOURCE = /^(?:transient:)?composefs$/;
 const COMPOSEFS_SOURCE = /^(?:composefs:|transient:composefs=)([0-9a-f]{64}|[0-9a-f]{128})$/;
 
 export function run(argv: readonly string[]): number {
@@ -66,7 +68,8 @@ export function run(argv: readonly string[]): number {
   if (report === undefined && digest === undefined) throw new SealrootError("SR-E700");
   const enforced = root?.filesystem === "overlay" && root.options.includes("verity=require");
   const image = isRecord(report?.["image"]) ? report["image"] : undefined;
-  const agrees = digest !== undefined && image?.["digest"] === digest;
+  const nameless = root !== undefined && NAMELESS_SOURCE.test(root.source) && isRecord(report?.["deployment"]);
+  const agrees = nameless ? image?.["digest"] === undefined : digest !== undefined && image?.["digest"] === digest;
   const signed = agrees && report?.["level"] === "signed" && isRecord(report["signed"]) ? report["signed"] : undefined;
   const level: Status["level"] = digest === undefined || !enforced ? "none" : signed === undefined ? "verity" : "signed";
   const status = { digest: digest ?? null, level, signed: level === "signed" ? (signed ?? null) : null, root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
@@ -98,7 +101,7 @@ function signedFacts(signed: Json): Signed {
 
 function render({ digest, level, signed, root, reportAgrees, report }: Status, style: Style): string {
   const rows: [label: string, text: string, paint?: (text: string) => string][] = [
-    digest === null ? ["booted", "/ is not a composefs mount", style.red] : ["booted", digest],
+    digest !== null ? ["booted", digest] : root !== null && NAMELESS_SOURCE.test(root.source) ? ["booted", "an image without a fs-verity digest"] : ["booted", "/ is not a composefs mount", style.red],
     level === "none" ? ["verified", "NOT VERIFIED", style.red] : ["verified", "every read, by the kernel (verity=require)", style.green],
   ];
   if (signed !== null) rows.push(...signedRows(signedFacts(signed)).map(([label, text]): [string, string] => [label, text]));
@@ -106,6 +109,10 @@ function render({ digest, level, signed, root, reportAgrees, report }: Status, s
   if (report === null) rows.push(["report", `none (${REPORT_PATH}); booted by another helper`]);
   else {
     const image = isRecord(report["image"]) ? report["image"] : {};
+    if (isRecord(report["deployment"])) {
+      const { stateroot, commit, serial } = report["deployment"];
+      rows.push(["deployment", `${textOf(stateroot)} ${textOf(commit)}.${String(serial)}`]);
+    }
     rows.push(["argument", textOf(image["argument"])], ["kernel", textOf(report["kernel"])], ["sealroot", textOf(report["sealroot"])]);
     if (typeof report["state"] === "string") rows.push(["state", report["state"]]);
     if (isRecord(report["rungs"])) rows.push(["rungs", Object.entries(report["rungs"]).map(([step, rung]) => `${step}: ${textOf(rung)}`).join("; ")]);

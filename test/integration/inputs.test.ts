@@ -183,8 +183,8 @@ describe("policy: nothing but the initramfs lowers the level", () => {
     ["no argument at level signed, only if named", "signed", "SR-E102", () => "quiet", ["--if-named"]],
     ["an unreadable argument, only if named", "verity", "SR-E103", () => "composefs=zz", ["--if-named"]],
     ["an image without fs-verity", "verity", "SR-E212", verified, []],
-    ["signed, which this version cannot check", "signed", "SR-E107", verified, []],
-    ["signed with `?`", "signed", "SR-E107", unverified, []],
+    ["signed, an image without fs-verity", "signed", "SR-E212", verified, []],
+    ["signed with `?`", "signed", "SR-E106", unverified, []],
     ["--root-fs at level signed", "signed", "SR-E108", verified, ["--root-fs", "/"]],
   ];
   for (const [title, level, code, cmdline, args] of refused) {

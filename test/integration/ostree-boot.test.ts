@@ -11,7 +11,8 @@ import { failEachCall } from "../support/faults/each-call.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { topMount } from "../support/mount-table.ts";
 import { type OstreeRoot, ostreeRoot } from "../support/ostree-root.ts";
-import { faultyCommand, sealroot } from "../support/program.ts";
+import { faultyCommand, program, sealroot } from "../support/program.ts";
+import { projectTop } from "../vm/lab/cache.ts";
 import { bootReport, expectRefusal } from "../support/refusal.ts";
 
 const CONFIG = "/usr/lib/ostree/prepare-root.conf";
@@ -50,6 +51,21 @@ describe("composefs without verity", () => {
       "/sysroot/etc", "/sysroot/sysroot", "/sysroot/sysroot/ostree/deploy/debian/var",
     ]);
     expect(bootReport(initramfs)).toMatchObject({ ok: true, level: "none", deployment: { commit: root.commit, stateroot: "debian", serial: 0 } });
+  });
+
+  test("status says which deployment is booted, and that nothing is verified", async () => {
+    const { initramfs, root } = await prepared(`${YES}[root]\ntransient = true\n`);
+    using _ = initramfs;
+    expect(setupRoot(initramfs, root.argument).exit).toBe(0);
+    // as after the switch of roots, with the host's libraries; a directory of the image that is otherwise empty shows the program
+    initramfs.shell(`ln -s usr/lib /sysroot/lib; for name in usr proc run; do mount --rbind /$name /sysroot/$name; done; mount --rbind ${projectTop} /sysroot/tmp`);
+    const there = program().map((word) => (word.startsWith(projectTop) ? `/tmp${word.slice(projectTop.length)}` : word));
+    const { stdout, stderr, exit } = initramfs.run(["chroot", "/sysroot", ...there, "status"]);
+    expect(exit, stderr).toBe(0);
+    expect(stdout).toMatch(/^booted +an image without a fs-verity digest$/m);
+    expect(stdout).toMatch(/^verified +NOT VERIFIED$/m);
+    expect(stdout).toMatch(new RegExp(`^deployment +debian ${root.commit}\\.0$`, "m"));
+    expect(stdout).not.toContain("warning");
   });
 
   test("/run/ostree-booted names the deployment's directory", async () => {

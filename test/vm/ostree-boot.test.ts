@@ -17,7 +17,7 @@ const LIMIT = 1_800_000;
 const STOPPED = /emergency mode|SR-E610|Kernel panic/;
 
 let disk: OstreeDisk;
-let boots: Readonly<Record<"signed" | "plain" | "lowered" | "unnamed", Promise<BootResult>>>;
+let boots: Readonly<Record<"signed" | "plain" | "lowered" | "unnamed" | "masked", Promise<BootResult>>>;
 
 /** All machines at once: they take turns by themselves. */
 beforeAll(async () => {
@@ -29,6 +29,7 @@ beforeAll(async () => {
     plain: start("plain", files, disk.argument, [extraArchive({ [PREPARE_ROOT_PATHS[0].slice(1)]: { content: "[composefs]\nenabled = no\n" } })]),
     lowered: start("lowered", files, `${disk.argument} ostree.prepare-root.composefs=0`, [extraArchive({ [DEFAULT_BINDING_KEY.slice(1)]: { content: disk.otherKey } })]),
     unnamed: start("unnamed", files, "quiet"),
+    masked: start("masked", files, `${disk.argument} ostree.prepare-root.composefs=0 rd.systemd.mask=sealroot-setup-root.service`),
   };
   for (const result of Object.values(boots)) result.catch(() => undefined); // the test that waits for it reports the failure
 }, LIMIT);
@@ -98,5 +99,6 @@ describe("refused, with the whole initramfs around it", () => {
   }
 
   test("an argument that asks for less, and a key that did not sign", async () => expectStopped(await boots.lowered, "SR-E221"), LIMIT);
+  test("an argument that masks sealroot, so that OSTree's program would boot it with less", async () => expectStopped(await boots.masked, "SR-E610"), LIMIT);
   test("no argument at all", async () => expectStopped(await boots.unnamed, "SR-E102"), LIMIT);
 });
