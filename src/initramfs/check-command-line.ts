@@ -1,7 +1,7 @@
 /** Whether the command line inside a unified kernel image names an image that this version would boot. */
 
 import { allValues, parseImageArguments, splitCommandLine } from "../cmdline-parser/index.ts";
-import type { Policy } from "../config/index.ts";
+import { type Policy, PREPARE_ROOT_PATHS } from "../config/index.ts";
 import { startsFor } from "./check-helper.ts";
 import type { Findings } from "./findings.ts";
 import type { Helper } from "./helpers.ts";
@@ -25,7 +25,12 @@ export function checkCommandLine(commandLine: string, { tree, helper, policy, re
     findings.add(candidates.length === 0 ? "error" : "warning", "command line", `${text}: ${explanation}`, candidates.length === 0 ? REBUILD_UKI : undefined);
   }
   if (candidates.length === 0) {
-    if (skipped.length === 0) findings.error("command line", "it names no image: neither composefs.digest= nor composefs= is on it", REBUILD_UKI);
+    if (skipped.length > 0) return;
+    const deployment = splitCommandLine(commandLine).find(({ key }) => key === "ostree");
+    const asksForComposefs = policy?.trust !== undefined || PREPARE_ROOT_PATHS.some((path) => tree.file(path) !== undefined);
+    if (deployment === undefined) findings.error("command line", "it names no image: neither composefs.digest= nor composefs= is on it", REBUILD_UKI);
+    else if (asksForComposefs) findings.ok("command line", `${deployment.raw}, an OSTree deployment`);
+    else findings.error("command line", `${deployment.raw} names an OSTree deployment, and nothing in it asks for composefs`, "set enabled in prepare-root.conf, and rebuild the initramfs");
     return;
   }
   for (const { text, insecure, offset } of candidates) {

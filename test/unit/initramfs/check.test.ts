@@ -215,6 +215,7 @@ describe("peers", () => {
 describe("the command line of a unified kernel image", () => {
   const cases: readonly (readonly [string, Changes, string, string | RegExp])[] = [
     ["quiet rw", {}, "error", "command line: it names no image: neither composefs.digest= nor composefs= is on it"],
+    ["ostree=/ostree/boot.1/os/abc/0", {}, "error", "command line: ostree=/ostree/boot.1/os/abc/0 names an OSTree deployment, and nothing in it asks for composefs"],
     ["composefs.digest=v1-sha256-12:abc", {}, "error", /^command line: composefs.digest=v1-sha256-12:abc: the sha256 digest has 3 hex digits/],
     ["composefs.digest=v9-sha256-12:abc", {}, "error", /not known here/],
     [`composefs.digest=v9-x:y composefs=${DIGEST}`, {}, "warning", /^command line: composefs.digest=v9-x:y: /],
@@ -228,6 +229,12 @@ describe("the command line of a unified kernel image", () => {
     const report = await check(goodUki(commandLine, changes));
     expect(said(report, verdict)).toContainEqual(typeof text === "string" ? text : expect.stringMatching(text));
     expect(report.bootable).toBe(verdict !== "error");
+  });
+
+  test("an OSTree deployment is an image where OSTree's configuration says so", async () => {
+    const report = await check(goodUki("ostree=/ostree/boot.1/os/abc/0", { with: [{ path: "usr/lib/ostree/prepare-root.conf", data: "[composefs]\nenabled = yes\n" }] }));
+    expect(said(report, "error")).toEqual([]);
+    expect(said(report, "ok").at(-1)).toBe("command line: ostree=/ostree/boot.1/os/abc/0, an OSTree deployment");
   });
 
   test("none: whatever the boot loader says", async () => {
