@@ -44,6 +44,7 @@ read_command_line() {
         if [ "$inside" = no ]; then
             case $word in
                 composefs | composefs=* | composefs.digest | composefs.digest=*) asked="$part on the kernel command line" && return 0 ;;
+                ostree.prepare-root.composefs=*verity* | ostree.prepare-root.composefs=*signed*) asked="$part on the kernel command line" && return 0 ;;
             esac
         fi
         while :; do
@@ -58,12 +59,19 @@ read_command_line() {
 }
 
 # Sets `asked` when the policy wants a verified root. The files are TOML and OSTree's key file, and this is no parser of them:
-# a line that sets the level in any of their ways is enough.
+# a line that may set the level is enough, also where the word stands in a comment behind something else. (What no line shows, a
+# value over several lines or a name in escapes, it does not see; check-initramfs reads the file as sealroot does.)
 read_policy() {
     for policy in "$config" "$top/usr/lib/ostree/prepare-root.conf" "$top/etc/ostree/prepare-root.conf"; do
-        [ -e "$policy" ] || continue
+        [ -e "$policy" ] || [ -L "$policy" ] || continue
+        # sealroot refuses such a policy; to nobody is it no policy
+        if [ ! -f "$policy" ] || [ ! -r "$policy" ]; then
+            asked="$policy, which is no file that can be read"
+            return 0
+        fi
         while IFS= read -r line || [ -n "$line" ]; do
-            case ${line%%#*} in
+            case ${line#"${line%%[![:space:]]*}"} in
+                '#'*) ;;
                 *level*=*verity* | *level*=*signed* | *enabled*=*verity* | *enabled*=*signed*) asked="level in $policy" && return 0 ;;
             esac
             line=''
@@ -71,17 +79,27 @@ read_policy() {
     done
 }
 
-# Whether the new root is an overlay that carries an image's digest as its name. systemd.volatile=yes leaves only /usr of it.
+# Whether the new root is an overlay that carries an image's digest as its name, and nothing lies over it or its /usr: neither
+# mount.usr= nor an fstab on the disk (a deployment's /etc) may bring another one. systemd.volatile=yes leaves only /usr of the
+# image, on a tmpfs; systemd.volatile=overlay puts an overlay over the whole.
 image_is_mounted() {
+    root=none
+    usr=none
     while read -r _ _ _ _ point _ rest; do
-        case $point in
-            /sysroot | /sysroot/usr) ;;
-            *) continue ;;
-        esac
         case " $rest" in
-            *" - overlay composefs:"* | *" - overlay transient:composefs="*) return 0 ;;
+            *" - overlay composefs:"[0-9a-f]* | *" - overlay transient:composefs="[0-9a-f]*) kind=image ;;
+            *" - overlay overlay "*) kind=overlay ;;
+            *" - tmpfs "*) kind=tmpfs ;;
+            *) kind=other ;;
+        esac
+        case $point in
+            /sysroot) [ "$kind" = overlay ] && [ "$root" = image ] || root=$kind usr=none ;;
+            /sysroot/usr) usr=$kind ;;
         esac
     done < "$top/proc/self/mountinfo"
+    case $root,$usr in
+        image,none | image,image | tmpfs,image) return 0 ;;
+    esac
     return 1
 }
 
@@ -111,6 +129,8 @@ else
     exit 0
 fi
 
+# the console must not be redrawn, nor lines of it forged, by what stands on the command line
+case $asked in *[![:print:]]*) asked='an argument with control characters, on the kernel command line' ;; esac
 say() { printf '%s\n' "$1" >&2; }
 say 'sealroot-guard: boot stopped: the root is not a sealed image               [SR-E610]'
 say "  asked    $asked"

@@ -85,6 +85,11 @@ _sealroot_install_keys() {
     done < <(_sealroot_key_paths "$root$_sealroot_config")
 }
 
+# Whether the policy asks for signatures itself; then its keys count, and OSTree's are not needed.
+_sealroot_table_signs() {
+    grep -Eqs 'level["'"'"']?[[:space:]]*=[[:space:]]*["'"'"']signed' "${dracutsysrootdir-}$_sealroot_config"
+}
+
 # OSTree's configuration, and the keys that it names: OSTree's own module knows the default path only.
 _sealroot_install_ostree() {
     local root=${dracutsysrootdir-} default=/etc/ostree/initramfs-root-binding.key file line signed=no keys=()
@@ -101,11 +106,11 @@ _sealroot_install_ostree() {
     for file in "${keys[@]}"; do
         if [[ -e $root$file ]]; then
             inst_multiple "$file" || _sealroot_fail "cannot install the key $file"
-        elif [[ $signed != no && ! -e $root$_sealroot_config ]]; then
+        elif [[ $signed != no ]] && ! _sealroot_table_signs; then
             _sealroot_fail "$signed asks for signatures by the key $file, which does not exist"
         fi
     done
-    [[ $signed == no || ${#keys[@]} -gt 0 || -e $root$_sealroot_config ]] ||
+    [[ $signed == no || ${#keys[@]} -gt 0 ]] || _sealroot_table_signs ||
         _sealroot_fail "$signed asks for signatures by the key $default, which does not exist"
 }
 

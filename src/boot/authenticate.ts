@@ -59,7 +59,8 @@ export function authenticate(options: BootOptions, inputs: Inputs, held: Disposa
 export function judgeImage(options: BootOptions, asked: Asked, image: Descriptor, judgeBy: (measured: VerityMeasurement) => Judgement): Judged {
   let measurement: VerityMeasurement | ComputedDigest = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   let judgement = judgeBy(measurement);
-  const computed = judgement.verdict.allowed ? undefined : computeInstead(options, measurement, image, asked);
+  // also where `?` let it pass unmeasured: the machine that boots may have fs-verity, and then the digest must be right
+  const computed = judgement.verdict.allowed && judgement.verdict.level !== "none" ? undefined : computeInstead(options, measurement, image, asked);
   if (computed !== undefined) {
     measurement = computed;
     judgement = judgeBy({ ...computed, kind: "digest" });
@@ -79,8 +80,10 @@ const lookedAt = ({ places, problems }: Judged["evidence"]): Detail[] => [
 const COMPUTED = "the digest was computed by reading the file; the machine that boots needs it with fs-verity, and a kernel that enforces it";
 
 /** The digest to judge by where the kernel holds none, if that was asked for. */
-function computeInstead({ computeDigest, trustComputed }: BootOptions, { kind }: VerityMeasurement, image: Descriptor, { algorithm }: Asked): ComputedDigest | undefined {
-  if (computeDigest === undefined || trustComputed === undefined || kind === "digest" || (kind === "no-verity" && trustComputed !== "always")) return undefined;
+function computeInstead({ computeDigest, trustComputed }: BootOptions, measured: VerityMeasurement, image: Descriptor, { algorithm }: Asked): ComputedDigest | undefined {
+  if (computeDigest === undefined || trustComputed === undefined || measured.kind === "digest" || (measured.kind === "no-verity" && trustComputed !== "always")) return undefined;
+  // a hash algorithm that is not known here is fs-verity all the same
+  if (measured.kind === "unsupported" && measured.errno !== "ENOTTY" && measured.errno !== "EOPNOTSUPP") return undefined;
   return during({ name: `read ${image.label}`, code: "SR-E214" }, () => {
     // a position of its own
     using again = reopen(image, O.RDONLY);

@@ -45,8 +45,9 @@ function refuseAbsence(inputs: Inputs): SealrootError {
 const ostreeRoom = (): typeof import("./ostree.ts") => require("./ostree.ts") as typeof import("./ostree.ts");
 
 /** Whether this is the boot of an OSTree deployment: no argument names an image, one names a deployment, and composefs is asked for. */
-export function namesDeployment({ rootFs }: BootOptions, { candidates, ostree, policy }: Inputs): boolean {
-  if (candidates.length > 0 || rootFs !== undefined || ostree.argument === undefined) return false;
+export function namesDeployment({ rootFs }: BootOptions, { candidates, skipped, ostree, policy }: Inputs): boolean {
+  // an argument that cannot be read names an image all the same: that boot fails, it does not become another one
+  if (candidates.length > 0 || skipped.length > 0 || rootFs !== undefined || ostree.argument === undefined) return false;
   return ostree.wish !== "no" || !judgeAbsence(policy.trust).allowed;
 }
 

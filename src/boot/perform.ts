@@ -7,7 +7,7 @@ import type { Climbed } from "../mount/index.ts";
 import { describeCause, SealrootError } from "../errors/index.ts";
 import { type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
 import {
-  cloneDirectory, DETACHED_RUNG, mountImage, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
+  cloneDirectory, DETACHED_RUNG, mountImage, mountImageByLoop, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
 } from "../mount/index.ts";
 import { during, type Step } from "./blame.ts";
 import type { Decision } from "./decide.ts";
@@ -187,21 +187,25 @@ function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan
 }
 
 /**
- * A writable overlay over a directory of the new root. First on top of the root's overlay, as the peers do it. A kernel that
- * counts file-backed EROFS as a level of stacking (6.12.63, 6.18) refuses that as one level too many: then beside the root's
- * overlay, over the image's directory and the objects themselves.
+ * A writable overlay over a directory of the new root, on top of the root's overlay, as the peers do it. A kernel that counts
+ * file-backed EROFS as a level of stacking (6.12.63, 6.18) refuses that as one level too many. A loop device is no level, so then
+ * it goes on top of a second overlay of the same measured image, mounted through one. Not beside the root's overlay, over the image
+ * itself: that needs metacopy=on, which leaves files without content in the upper directory that no other boot can read.
  */
 function coverDirectory(building: Building, tree: Tree, name: string, covered: Descriptor, writable: WritableLayer, source: string): Climbed<Descriptor> {
-  const { decision, scratch, image } = building;
-  const attach = attachAll(scratch, image, writable.mount);
+  const { decision, scratch, image, held } = building;
+  const { plan, objects } = decision;
   try {
-    const stacked = mountOverlay({ source, lower: covered, writable, verity: false, readOnly: false, attach, detachedOnly: tree.rung === "detached" });
+    const stacked = mountOverlay({ source, lower: covered, writable, verity: false, readOnly: false, attach: attachAll(scratch, image, writable.mount), detachedOnly: tree.rung === "detached" });
     return { value: stacked.value, rung: `stacked, ${stacked.rung}` };
   } catch (error) {
-    if (!isErrno(error, ERRNO.EINVAL) || image === undefined || decision.objects === undefined) throw error;
-    using lower = openAt(image, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
-    const beside = mountOverlay({ source, lower, data: decision.objects, writable, verity: decision.plan.enforce, readOnly: false, attach });
-    return { value: beside.value, rung: `beside the root, ${beside.rung}` };
+    if (!isErrno(error, ERRNO.EINVAL) || decision.image === undefined || objects === undefined) throw error;
+    const looped = held.use(mountImageByLoop(decision.image, scratch));
+    using top = openAt(looped, ".", O.RDONLY | O.DIRECTORY, 0);
+    const below = held.use(mountOverlay({ source: plan.root.source, lower: top, data: objects, verity: plan.enforce, readOnly: true, attach: attachAll(scratch, looped) }).value);
+    using lower = openAt(below, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    const over = mountOverlay({ source, lower, writable, verity: false, readOnly: false, attach: attachAll(scratch, below, writable.mount) });
+    return { value: over.value, rung: `stacked on a loop device, ${over.rung}` };
   }
 }
 

@@ -72,7 +72,10 @@ function keysAt(path: string, files: PolicyFiles): TrustedKey[] {
     if (type === "symbolic link") throw refuse("a link that leads nowhere");
     if (type !== "directory") return parsePublicKeys(files.read(path, MAX_KEY_FILE_BYTES + 1), path);
     // hidden files are what editors and packagers leave behind; anything else must be a key
-    const names = files.list(path).filter((name) => !name.startsWith("."));
+    const all = files.list(path);
+    // here as well: the files of an initramfs that `verify` opens are listed without a limit
+    if (all.length > MAX_FILES) throw new SealrootError("SR-E229", { details: [["directory", path], ["found", `more than ${MAX_FILES} files`]] });
+    const names = all.filter((name) => !name.startsWith("."));
     if (names.length === 0) throw new SealrootError("SR-E231", { details: [["directory", path], ["found", "no file in it"]] });
     return names.flatMap((name) => keysIn(`${path.replace(/\/+$/, "")}/${name}`, files));
   } catch (error) {

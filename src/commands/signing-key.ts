@@ -11,6 +11,10 @@ const GROUP_AND_OTHERS = 0o077;
 
 /** @throws SealrootError SR-E233 */
 export function readSecretKey(path: string): SecretKey {
+  // `ostree sign` takes the key itself in this place: it must not come back in a message
+  if (path.includes("PRIVATE KEY") || /^(?:[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=)$/.test(path.trim())) {
+    throw new SealrootError("SR-E233", { details: [["found", "a key where the name of a file is expected; it is now in the shell's history and was in the process list: replace it"]] });
+  }
   const { bytes, permissions } = openInputFile(path, MAX_KEY_FILE_BYTES, "SR-E233");
   try {
     const secret = parseSecretKey(bytes, path);

@@ -1,6 +1,7 @@
 /** `sealroot verify`: the decision of a boot, made ahead of it: would this disk be booted with this policy and command line? */
 
 import { type BootOptions, decide, type Decision, remarks } from "../boot/index.ts";
+import { SealrootError } from "../errors/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 import { computeDigest } from "./image-digest.ts";
@@ -46,7 +47,7 @@ function text(decision: Decision, sources: Sources): string {
   const computed = measurement?.kind === "computed";
   const facts: (readonly [string, string])[] = [
     ...fewLines([...remarks(decision), ...(sources.remark === undefined ? [] : [sources.remark])]).map((remark) => ["remark", remark] as const),
-    ["policy", sources.policy],
+    ["policy", `${sources.policy}${decision.inputs.configFound ? "" : "  (not there: composefs-setup-root's rules)"}`],
     ["command line", sources.commandLine],
     ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none"],
     ...(computed ? [["computed", `${measurement.algorithm}:${measurement.digest}  (by reading the image: there is no fs-verity here)`] as const] : []),
@@ -80,6 +81,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       remark: initramfs?.remark,
     };
     using decision = decide(options);
+    if (parsed.value("config") !== undefined && !decision.inputs.configFound) {
+      throw new SealrootError("SR-E101", { details: [["file", sources.policy], ["found", "there is no such file"]], next: "give the policy of the initramfs that will boot: --config FILE, or --initramfs FILE" });
+    }
     if (json) printJson(record(decision, sources));
     else print(text(decision, sources));
     return 0;

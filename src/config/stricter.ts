@@ -1,6 +1,6 @@
 /**
- * Two policies as one: the [trust] table of setup-root-conf.toml, and what prepare-root.conf with its argument asks for. Neither
- * lowers what the other asks for.
+ * Two policies as one: the [trust] table of setup-root-conf.toml, and what prepare-root.conf with its argument asks for. The
+ * level is the higher one; where both ask for signatures, the table says whose.
  */
 
 import type { TrustLevel, TrustPolicy } from "./policy.ts";

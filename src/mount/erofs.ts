@@ -17,16 +17,16 @@ export function mountImage(image: Descriptor, scratch: Scratch): Climbed<Descrip
   return climb(
     [
       { name: "file", climb: () => mountFrom(image.path, image.label) },
-      {
-        name: "loop device",
-        climb: () => {
-          using loop = loopDevice(image, scratch);
-          return mountFrom(loop.path, image.label);
-        },
-      },
+      { name: "loop device", climb: () => mountImageByLoop(image, scratch) },
     ],
     [ERRNO.ENOTBLK],
   );
+}
+
+/** By a loop device only: that is no level of stacking, where a file-backed image is one on some kernels. */
+export function mountImageByLoop(image: Descriptor, scratch: Scratch): Descriptor {
+  using loop = loopDevice(image, scratch);
+  return mountFrom(loop.path, image.label);
 }
 
 /** What is missing here is not EROFS, and the catalogue's words for a missing driver would send a person after that. */

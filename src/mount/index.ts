@@ -1,6 +1,6 @@
 /** What a composefs mount needs of the kernel, each step with the rungs that older kernels fall back to. */
 export { cloneDirectory } from "./clone.ts";
-export { mountImage } from "./erofs.ts";
+export { mountImage, mountImageByLoop } from "./erofs.ts";
 export { type OverlayFeatures, overlayFeatures } from "./kernel.ts";
 export type { Climbed } from "./ladder.ts";
 export { DETACHED_RUNG, mountOverlay, type OverlayLayers } from "./overlay.ts";

@@ -4,7 +4,7 @@
  */
 
 import {
-  attachMount, type Descriptor, detachMount, FilesystemContext, HERE, makeDirectory, O, openAt, openPath, removeDirectory, RESOLVE, setMountAttributes,
+  attachMount, type Descriptor, detachMount, ERRNO, FilesystemContext, HERE, isErrno, makeDirectory, O, openAt, openPath, removeDirectory, RESOLVE, setMountAttributes,
 } from "../linux/index.ts";
 
 /** Also home of the boot report. */
@@ -36,7 +36,12 @@ export class Scratch implements Disposable {
     if (this.#place === undefined) return;
     if (this.#mount !== undefined) detachMount(this.#place);
     this.#mount?.close();
-    removeDirectory(HERE, this.#place);
+    try {
+      removeDirectory(HERE, this.#place);
+    } catch (error) {
+      // an empty directory on a tmpfs: no reason to call a mounted root a failure
+      if (!isErrno(error, ERRNO.EBUSY, ERRNO.ENOENT)) throw error;
+    }
     this.#place = undefined;
   }
 

@@ -58,6 +58,7 @@ export function judgeDeployment({ policy, measured, evidence }: DeploymentInput)
   }
   if (measured.kind === "no-verity") return { allowed: false, code: "SR-E211", reasons: [...reasons, "the deployment's image has no fs-verity"] };
   if (measured.kind === "unsupported") return { allowed: false, code: "SR-E212", reasons: [...reasons, `fs-verity cannot be read: ${measured.errno}`] };
+  if (measured.algorithm !== "sha256") return { allowed: false, code: "SR-E212", reasons: [...reasons, "the deployment's image has its fs-verity digest by SHA-512, and OSTree knows SHA-256 only"] };
   const image: Image = { algorithm: measured.algorithm, digest: measured.digest, metadataKeys: [OSTREE_DIGEST], mismatch: "SR-E210" };
   if (policy.level === "signed") return judgeEvidence(policy, image, evidence, reasons);
   return judgeUnsigned(image, evidence, reasons);

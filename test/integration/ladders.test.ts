@@ -41,6 +41,30 @@ function imagesOnLoopDevices(initramfs: Initramfs, digest: string): number {
   }).length + (initramfs.pid > 0 ? 0 : 1);
 }
 
+describe("as on a kernel that counts a file-backed image as a level of stacking", () => {
+  for (const [kind, config] of [["overlay", ""], ["transient", '[etc]\nmount = "transient"\n']] as const) {
+    for (const kernel of [undefined, "6.12"] as const) {
+      test(`/etc ${kind}${kernel === undefined ? "" : `, ${kernel}`}: on a second overlay of the same image by a loop device`, async () => {
+        const digest = await image();
+        using initramfs = await Initramfs.create();
+        await physicalRoot(initramfs, { kind: "ext4", state: [digest] });
+        initramfs.write("/etc/conf.toml", config);
+        const done = faultySetupRoot(initramfs, { countsFiles: true, ...(kernel === undefined ? {} : { kernel }) }, unverified(digest), "--config", "/etc/conf.toml");
+        expect(done.exit).toBe(0);
+        expect(bootReport(initramfs)).toMatchObject({ rungs: { image: "file", etc: expect.stringMatching(/^stacked on a loop device, /) } });
+        // a file of which only the metadata changes must keep its content for a boot that knows nothing of metacopy
+        initramfs.shell("chmod 600 /sysroot/etc/large");
+        if (kind === "overlay") {
+          const upper = initramfs.shell(`getfattr -d -m - /sysroot/sysroot/state/deploy/${digest}/etc/upper/large 2>/dev/null; cat /sysroot/sysroot/state/deploy/${digest}/etc/upper/large`);
+          expect(upper).not.toContain("metacopy");
+          expect(upper).toContain("a line that is long");
+        }
+        expect(initramfs.read("/sysroot/etc/large")).toStartWith("a line that is long");
+      });
+    }
+  }
+});
+
 describe("as on an older kernel", () => {
   for (const kernel of Object.keys(EXPECTED).filter((name): name is Kernel => Object.hasOwn(EXPECTED, name))) {
     for (const [name, config] of Object.entries(CONFIGS)) {

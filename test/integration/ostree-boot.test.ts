@@ -144,6 +144,8 @@ describe("refused", () => {
     "verity by the [trust] table, and nothing in prepare-root.conf": ["SR-E212", "", ({ argument }) => argument, (_, initramfs) => initramfs.write("/usr/lib/composefs/setup-root-conf.toml", '[trust]\nlevel = "verity"\n')],
     "a second prepare-root.conf for something else does not switch signatures off": ["SR-E212", SIGNED, ({ argument }) => argument, (_, initramfs) => initramfs.write(OVERRIDE, "[sysroot]\nreadonly = true\n")],
     "signed, and no argument": ["SR-E102", SIGNED, () => "quiet"],
+    "an image argument that cannot be read, and a deployment beside it": ["SR-E103", SIGNED, ({ argument }) => `composefs.digest=v1-sha256-12:beef ${argument}`],
+    "an image argument of an unknown version, and a slot suffix": ["SR-E103", SIGNED, () => "composefs.digest=v9-sha256-12:aa androidboot.slot_suffix=_a"],
     "a level that does not exist": ["SR-E101", "[composefs]\nenabled = singed\n", ({ argument }) => argument],
     "an argument with a level that does not exist": ["SR-E101", YES, ({ argument }) => `${argument} ostree.prepare-root.composefs=singed`],
     "no image": ["SR-E242", YES, ({ argument }) => argument, ({ deployment }, initramfs) => rmSync(initramfs.at(`/sysroot/${deployment}/.ostree.cfs`))],

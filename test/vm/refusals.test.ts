@@ -110,7 +110,7 @@ const cases: Record<string, Checked> = {
   "argument: none": refused("SR-E102", [], () => ({ cmdline: "quiet root=/dev/vda" })),
   "argument: none, and a policy": refused("SR-E102", ["verity"], () => ({ cmdline: "quiet root=/dev/vda", arguments: ["setup-root", "--if-named"], config: '[trust]\nlevel = "verity"\n' })),
   "argument: none that can be read": refused("SR-E103", ["v9-blake3-12:00", "v1-sha256-12:12"], () => ({ cmdline: "composefs.digest=v9-blake3-12:00 composefs.digest=v1-sha256-12:12" })),
-  "policy: signed": refused("SR-E107", [], () => ({ config: '[trust]\nlevel = "signed"\n' })),
+  "policy: signed, and no keys": refused("SR-E231", [], () => ({ config: '[trust]\nlevel = "signed"\n' })),
   "policy: not valid": refused("SR-E101", [/line +2/], () => ({ config: "[root]\ntransient = 7\n" })),
   "object: a byte of its data flipped, met by the first reader": laterReader((disk) => flip(disk, objectOf(disk, OTHER), 1000)),
   "object: a byte of its Merkle tree flipped, met by the first reader": laterReader((disk) => flip(disk, objectOf(disk, OTHER), Math.ceil(sizeOf(disk, OTHER) / 65536) * 65536 + 5)),

@@ -15,6 +15,8 @@ export interface Faults {
   /** The call of this number (from 0, in the order in which they are made) fails, unless it may not: see {@link UNDO}. */
   readonly failCall?: number;
   readonly errno?: number;
+  /** A file-backed EROFS counts as a level of stacking, as in 6.12.63: an overlay on the root's is one too many. */
+  readonly countsFiles?: boolean;
   /** Every call of this name (and, for ioctl, of this request; for fsopen, of this type) fails. */
   readonly failAll?: { readonly call: string; readonly what?: number | string };
   /** fs-verity measures this SHA-256 digest (of any file). */
@@ -71,6 +73,9 @@ function refusedBy(kernel: NonNullable<Faults["kernel"]>, types: ReadonlyMap<num
 
 /** fsopen descriptors whose source is a regular file. */
 const backedByFile = new Set<number>();
+/** fsopen descriptors of overlays that join image and objects, as the root's does. */
+const joinsObjects = new Set<number>();
+let hasLoopBacked = false;
 
 export function underRules(real: Syscall): Syscall {
   const faults: Faults = JSON.parse(process.env["FAULTS"] ?? "{}") as Faults;
@@ -85,6 +90,9 @@ export function underRules(real: Syscall): Syscall {
     if (faults.failCall === current && !UNDO.has(name)) return done(-(faults.errno ?? EINVAL), " injected");
     const { failAll } = faults;
     if (failAll?.call === name && (failAll.what === undefined || (name === "ioctl" ? args[1] : text(args[0])) === failAll.what)) return done(-(faults.errno ?? EINVAL), " injected");
+    if (faults.countsFiles === true && name === "fsconfig" && args[1] === FSCONFIG_CREATE && types.get(Number(args[0])) === "overlay" && !joinsObjects.has(Number(args[0])) && !hasLoopBacked) {
+      return done(-EINVAL, " one level too many");
+    }
     if (faults.kernel !== undefined) {
       // before 6.5 overlayfs takes any option while it is being configured
       const overlayOption = name === "fsconfig" && args[1] === FSCONFIG_SET_STRING && types.get(Number(args[0])) === "overlay";
@@ -100,9 +108,12 @@ export function underRules(real: Syscall): Syscall {
     if (name === "fsopen" && result >= 0) {
       types.set(result, text(args[0]));
       backedByFile.delete(result);
+      joinsObjects.delete(result);
     }
+    if (name === "fsconfig" && text(args[2]) === "metacopy") joinsObjects.add(Number(args[0]));
     if (name === "fsconfig" && text(args[2]) === "source" && types.get(Number(args[0])) === "erofs") {
       if (statSync(text(args[3])).isFile()) backedByFile.add(Number(args[0]));
+      else hasLoopBacked = true;
     }
     return done(result);
   };

@@ -47,7 +47,7 @@ describe("lets a boot pass", () => {
   test.each<[string, State]>([
     ["that is not ours", { cmdline: "root=/dev/vda1 quiet\n" }],
     ["with a policy that asks for nothing", { cmdline: "quiet\n", config: '[etc]\nmount = "bind"\n[trust]\nlevel = "none"\n' }],
-    ["with a policy that only speaks of verity", { cmdline: "quiet\n", config: '[etc] # level = "verity"\n' }],
+    ["with a policy that only speaks of verity", { cmdline: "quiet\n", config: '  # level = "verity"\n' }],
     ["that went well", { cmdline: `quiet ${ARGUMENT}\n`, report: GOOD_REPORT, mounts: IMAGE }],
     ["that went well, by policy", { cmdline: `${ARGUMENT}\n`, report: GOOD_REPORT, mounts: IMAGE, config: VERITY }],
     ["with a transient root", { cmdline: `composefs=${DIGEST}\n`, report: GOOD_REPORT, mounts: IMAGE.replace("overlay composefs:", "overlay transient:composefs=") }],
@@ -60,6 +60,27 @@ describe("lets a boot pass", () => {
 });
 
 describe("stops a boot", () => {
+  const over = (more: string): string => `${IMAGE}${more}`;
+  test.each<[string, string]>([
+    ["a disk at /usr, by mount.usr= or an fstab in the deployment's own /etc", over("70 60 8:1 / /sysroot/usr ro - ext4 /dev/vdb1 ro\n")],
+    ["a disk over the whole image", over("70 60 8:1 / /sysroot ro - ext4 /dev/vdb1 ro\n")],
+    ["only /usr of an image, on a disk", `25 1 8:1 / /sysroot rw - ext4 /dev/vda rw\n60 25 0:40 /usr /sysroot/usr ro - overlay composefs:${DIGEST} ro\n`],
+    ["an overlay without a digest", "60 25 0:40 / /sysroot ro - overlay composefs: ro\n"],
+  ])("whose report is good and whose root is not: %s", (_, mounts) => {
+    const { exit, said } = guard({ cmdline: `${ARGUMENT}\n`, report: GOOD_REPORT, mounts });
+    expect(exit).toBe(STOP);
+    expect(said).toContain("no image is mounted");
+  });
+
+  test.each<[string, State]>([
+    ["a # in a string before the level", { cmdline: "quiet\n", config: 'trust = { revoked = ["#1"], level = "verity" }\n' }],
+    ["OSTree's argument", { cmdline: "quiet ostree.prepare-root.composefs=signed\n" }],
+  ])("that asks by %s", (_, state) => expect(guard(state).exit).toBe(STOP));
+
+  test("and does not write control characters of the command line to the console", () => {
+    expect(guard({ cmdline: "composefs=\x1b[2Jx\n" }).said).not.toContain("\x1b");
+  });
+
   const spellings = [
     ARGUMENT, `composefs=${DIGEST}`, `composefs=?${DIGEST}`, "composefs.digest=", "composefs", "composefs.digest", `"${ARGUMENT}"`, `composefs.digest="v1"`, `'${ARGUMENT}'`,
     `\\${ARGUMENT}`, `quiet\t${ARGUMENT}`, `a\v${ARGUMENT}`, `a\r${ARGUMENT} b`, `x="a b" ${ARGUMENT}`, `-- ${ARGUMENT}`, `a="x y"z ${ARGUMENT}`,
