@@ -59,11 +59,13 @@ export function authenticate(options: BootOptions, inputs: Inputs, held: Disposa
 export function judgeImage(options: BootOptions, asked: Asked, image: Descriptor, judgeBy: (measured: VerityMeasurement) => Judgement): Judged {
   let measurement: VerityMeasurement | ComputedDigest = during({ name: `measure ${image.label}`, code: "SR-E212", unreadable: "SR-E214" }, () => measureVerity(image));
   let judgement = judgeBy(measurement);
-  // also where `?` let it pass unmeasured: the machine that boots may have fs-verity, and then the digest must be right
-  const computed = judgement.verdict.allowed && judgement.verdict.level !== "none" ? undefined : computeInstead(options, measurement, image, asked);
+  const unmeasured = judgement.verdict.allowed && judgement.verdict.level === "none";
+  let computed = judgement.verdict.allowed && !unmeasured ? undefined : computeInstead(options, measurement, image, asked);
   if (computed !== undefined) {
-    measurement = computed;
-    judgement = judgeBy({ ...computed, kind: "digest" });
+    const byReading = judgeBy({ ...computed, kind: "digest" });
+    // where `?` let the image pass unmeasured it stays unverified; but on a machine with fs-verity another digest would be refused
+    if (unmeasured && byReading.verdict.allowed) computed = undefined;
+    else [measurement, judgement] = [computed, byReading];
   }
   const { verdict: judged, ...evidence } = judgement;
   if (!judged.allowed) throw refusal(judged, asked, image, options.computeDigest, [...(computed === undefined ? [] : [["computed", COMPUTED] as const]), ...lookedAt(evidence)]);

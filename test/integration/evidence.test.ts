@@ -317,8 +317,11 @@ describe("the policy and its keys", () => {
 
   test("without a policy nothing asks for signatures, and none is looked for", async () => {
     using scene = await signed();
-    rmSync(scene.disk.config);
+    writeFileSync(scene.disk.config, "");
     rmSync(scene.disk.commits, { recursive: true });
     expect(scene.disk.expectAllowed()).toMatchObject({ level: "verity", signed: null, lookedAt: [] });
+    // a mistyped name is not "no policy"
+    rmSync(scene.disk.config);
+    scene.disk.expectRefused("SR-E101");
   });
 });

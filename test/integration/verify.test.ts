@@ -1,7 +1,7 @@
 /** `sealroot verify` with the policy of an initramfs and of a unified kernel image; and the boot itself at level signed, as far as it can go here. */
 
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ErrorCode } from "../../src/errors/index.ts";
 import { image } from "../support/images.ts";
@@ -119,6 +119,9 @@ describe("what it says", () => {
     scene.disk.cmdline = scene.argument.replace("=", "=?");
     writeFileSync(scene.disk.config, "");
     expect(run(scene.disk.verifyArguments).stdout).toContain("this boot would be allowed, NOT VERIFIED");
+    // a machine with fs-verity would refuse another image under this name, `?` or not
+    appendFileSync(join(scene.disk.root, "composefs/images", scene.argument.slice(-64)), "x");
+    expect(run(scene.disk.verifyArguments).stderr).toContain("[SR-E210]");
   });
 
   test("nothing is written, and nothing mounted", async () => {
