@@ -1,7 +1,7 @@
 /** Files of the initramfs, read whole: the configuration and what the kernel says about itself. */
 
 import { SealrootError } from "../errors/index.ts";
-import { ERRNO, isErrno, O, openPath, readLink, readUpTo, statAt } from "../linux/index.ts";
+import { ERRNO, isErrno, isLink, O, openPath, readUpTo, statAt } from "../linux/index.ts";
 import type { PolicyFiles } from "./trusted-keys.ts";
 
 /** Both are far smaller; a reader of its own judges what is longer. */
@@ -10,16 +10,6 @@ const LARGEST_INPUT = 128 * 1024;
 export function readInput(path: string): Uint8Array {
   using file = openPath(path, O.RDONLY | O.NONBLOCK);
   return readUpTo(file, LARGEST_INPUT);
-}
-
-/** A link that leads nowhere was meant to lead to a policy: that is not the same as no policy. */
-function isLink(path: string): boolean {
-  try {
-    readLink(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -35,6 +25,7 @@ export function readConfigFile(path: string, files?: PolicyFiles): Uint8Array | 
     if (type === "FIFO") throw new SealrootError("SR-E101", { details: [["file", path], ["found", "a FIFO, not a regular file"]] });
     return readUpTo(file, LARGEST_INPUT);
   } catch (error) {
+    // a link that leads nowhere was meant to lead to a policy: that is not the same as no policy
     if (isErrno(error, ERRNO.ENOENT) && !isLink(path)) return undefined;
     if (error instanceof SealrootError) throw error;
     throw new SealrootError("SR-E101", { details: [["file", path]], cause: error });

@@ -193,10 +193,10 @@ function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan
  * itself: that needs metacopy=on, which leaves files without content in the upper directory that no other boot can read.
  */
 function coverDirectory(building: Building, tree: Tree, name: string, covered: Descriptor, writable: WritableLayer, source: string): Climbed<Descriptor> {
-  const { decision, scratch, image, held } = building;
+  const { decision, scratch, held } = building;
   const { plan, objects } = decision;
   try {
-    const stacked = mountOverlay({ source, lower: covered, writable, verity: false, readOnly: false, attach: attachAll(scratch, image, writable.mount), detachedOnly: tree.rung === "detached" });
+    const stacked = mountOverlay({ source, lower: covered, writable, verity: false, readOnly: false, attach: attachAll(scratch, writable.mount), detachedOnly: tree.rung === "detached" });
     return { value: stacked.value, rung: `stacked, ${stacked.rung}` };
   } catch (error) {
     if (!isErrno(error, ERRNO.EINVAL) || decision.image === undefined || objects === undefined) throw error;

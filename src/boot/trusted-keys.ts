@@ -1,7 +1,7 @@
 /** The keys that the policy trusts: files, and directories of files, in the initramfs that holds the policy. */
 
 import { describeCause, SealrootError } from "../errors/index.ts";
-import { ERRNO, isErrno, listDirectory, O, openPath, readLink, readUpTo, reopen, statAt } from "../linux/index.ts";
+import { ERRNO, isErrno, isLink, listDirectory, O, openPath, readUpTo, reopen, statAt } from "../linux/index.ts";
 import { MAX_KEY_FILE_BYTES, parsePublicKeys, type TrustedKey } from "../ostree/index.ts";
 
 /** Where the policy's paths are looked up: the running system, which in a boot is the initramfs, or an initramfs in a file. */
@@ -15,15 +15,6 @@ export interface PolicyFiles {
 
 /** Files in a directory of keys. */
 const MAX_FILES = 256;
-
-function isLink(path: string): boolean {
-  try {
-    readLink(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export const RUNNING_SYSTEM: PolicyFiles = {
   typeOf(path) {

@@ -167,6 +167,16 @@ export function readLink(path: string): string {
   return new TextDecoder().decode(buffer.subarray(0, length));
 }
 
+/** Whether a symbolic link stands at `path`, wherever it leads. */
+export function isLink(path: string): boolean {
+  try {
+    readLink(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether the descriptor is a terminal (TCGETS). */
 export function isTerminal(fd: number): boolean {
   const TCGETS = 0x5401;
