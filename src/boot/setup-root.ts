@@ -1,11 +1,11 @@
 /** The main flow: decide, perform, report. */
 
 import { asSealrootError } from "../terminal/index.ts";
-import { judgeAbsence } from "../trust/index.ts";
-import { decide, isLeftToOstree, namesDeployment } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { leftTo } from "./left-to.ts";
 import type { BootOptions } from "./options.ts";
 import { perform } from "./perform.ts";
-import { type Inputs, readInputs } from "./read.ts";
+import { readInputs } from "./read.ts";
 import { failureRecord, journalFailure, journalSuccess, successRecord, writeReport } from "./report.ts";
 import { remarks, summarise } from "./summary.ts";
 
@@ -19,16 +19,6 @@ export interface SetupRootResult {
 }
 
 /**
- * Whether this boot is ours: an argument names an image (readable or not) or a deployment with composefs, or the policy insists.
- * The unit asks, so that an initramfs with sealroot in it still boots an ordinary root.
- */
-function concernsUs(options: BootOptions, inputs: Inputs): boolean {
-  const { candidates, skipped, policy } = inputs;
-  if (namesDeployment(options, inputs)) return !isLeftToOstree(options, inputs);
-  return candidates.length > 0 || skipped.length > 0 || !judgeAbsence(policy.trust).allowed;
-}
-
-/**
  * @param onlyIfNamed do nothing, and return undefined, where neither an argument nor the policy asks for an image
  * @throws SealrootError after having reported it; nothing stays mounted then
  */
@@ -37,7 +27,7 @@ export function setupRoot(options: BootOptions, onlyIfNamed = false): SetupRootR
   const isBoot = options.target === undefined;
   try {
     const inputs = readInputs(options);
-    if (onlyIfNamed && !concernsUs(options, inputs)) return undefined;
+    if (onlyIfNamed && leftTo(options, inputs) !== undefined) return undefined;
     using decision = decide(options, inputs);
     const outcome = perform(decision);
     const record = successRecord(options, decision, outcome);
