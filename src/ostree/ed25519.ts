@@ -5,8 +5,13 @@
  * is asked first because it answers in microseconds. @noble/curves with `zip215: false` refuses points and scalars that
  * are not canonical and public keys of small order. An error, or any answer that is not `true`, is "not valid".
  * What each engine accepts on its own: Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs", 2020, table 5.
+ *
+ * Decoding, the arithmetic and the equation are each engine's own. SHA-512 they share: both have the runtime's, so a fault in it
+ * would reach both. Nothing else is lost by that, since a commit's id and the image's digest rest on the runtime's SHA-256 alone;
+ * in TypeScript the hash of a commit of 1 MiB took longer than the rest of the boot.
  */
 
+import { type EdDSA, eddsa } from "@noble/curves/abstract/edwards.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { isSmallOrder, PUBLIC_KEY_BYTES, toSpki } from "./public-keys.ts";
 
@@ -22,13 +27,22 @@ const runtimeEngine: Engine = (publicKey, message, signature) => {
   return verify(null, message, key, signature);
 };
 
-let prepared = false;
-const nobleEngine: Engine = (publicKey, message, signature) => {
+const HASH_BYTES = 64;
+function sha512(message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const hash = Uint8Array.fromHex(Bun.SHA512.hash(message, "hex"));
+  // a shorter one, read as a number, would be a small or no multiple of the public key
+  if (hash.length !== HASH_BYTES) throw new Error(`SHA-512 gave ${hash.length} bytes`);
+  return hash;
+}
+
+let noble: EdDSA | undefined;
+/** As the library makes its own `ed25519`, except for the hash. For verifying only: it could not sign (no clamping of scalars). */
+function prepareNoble(): EdDSA {
   // One verification, or a few, do not pay for the table of multiples of the base point, which takes 15 ms to make.
-  if (!prepared) ed25519.Point.BASE.precompute(1);
-  prepared = true;
-  return ed25519.verify(signature, message, publicKey, { zip215: false });
-};
+  ed25519.Point.BASE.precompute(1);
+  return eddsa(ed25519.Point, sha512, { zip215: false });
+}
+const nobleEngine: Engine = (publicKey, message, signature) => (noble ??= prepareNoble()).verify(signature, message, publicKey, { zip215: false });
 
 export const ENGINES: readonly Engine[] = [runtimeEngine, nobleEngine];
 
