@@ -1,6 +1,6 @@
 /** `sealroot verify`: the decision of a boot, made ahead of it: would this disk be booted with this policy and command line? */
 
-import { type BootOptions, decide, type Decision, remarks } from "../boot/index.ts";
+import { type BootOptions, decide, type Decision, type Inputs, leftTo, type LeftTo, readInputs, remarks } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
@@ -18,7 +18,8 @@ export const help: CommandHelp = {
     "Nothing is mounted. The policy and its keys are those of this system, or with --initramfs those inside that file; the command line\n" +
     "is --cmdline, else the one inside a unified kernel image, else /proc/cmdline. Where the file system or the kernel has no fs-verity,\n" +
     "as on a build host, the image's digest is computed by reading it; that is said, and all the rest is judged.\n" +
-    "The exit status is 0 if the boot would be allowed, else that of the refusal.",
+    "The exit status is 0 if sealroot would allow the boot, else that of the refusal. Where sealroot would leave the boot to another\n" +
+    "program, since neither an argument nor the policy asks for a sealed image, it is 76 (SR-E615): nothing was verified then.",
   options: {
     sysroot,
     initramfs: { kind: "value", value: "FILE", help: "take policy and keys from this initramfs or unified kernel image" },
@@ -80,24 +81,47 @@ export async function run(argv: readonly string[]): Promise<number> {
       commandLine: given.cmdline !== undefined ? "--cmdline" : options.cmdline === undefined ? "/proc/cmdline" : `in ${file ?? ""}`,
       remark: initramfs?.remark,
     };
-    using decision = decide(options);
-    if (parsed.value("config") !== undefined && !decision.inputs.configFound) {
+    const inputs = readInputs(options);
+    if (parsed.value("config") !== undefined && !inputs.configFound) {
       throw new SealrootError("SR-E101", { details: [["file", sources.policy], ["found", "there is no such file"]], next: "give the policy of the initramfs that will boot: --config FILE, or --initramfs FILE" });
     }
+    const other = leftTo(options, inputs);
+    if (other !== undefined) return tellLeft(other, inputs, sources, json);
+    using decision = decide(options, inputs);
     if (json) printJson(record(decision, sources));
     else print(text(decision, sources));
     return 0;
   } catch (thrown) {
     const error = asSealrootError(thrown);
-    if (json) printJson({ allowed: false, error: errorRecord(error) });
+    if (json) printJson({ allowed: false, leftTo: null, error: errorRecord(error) });
     else printError(renderError(error, "this boot would be refused", errorStyle()));
     return error.exit;
   }
 }
 
+/** The boot goes on without sealroot: neither allowed nor refused by it. */
+function tellLeft(other: LeftTo, { ostree, configFound, policy, warnings }: Inputs, sources: Sources, json: boolean): number {
+  const goesOn = other === "ordinary-root" ? "nobody: the root file system is booted as it is" : `ostree-prepare-root, with ${ostree.argument ?? ""}`;
+  const level = policy.trust === undefined ? "no [trust] table" : `level = "${policy.trust.level}"`;
+  const error = new SealrootError("SR-E615", {
+    summary: other === "ordinary-root" ? "this boot would go on without sealroot" : "this boot would be left to ostree-prepare-root",
+    details: [
+      ["left to", goesOn],
+      ["policy", `${sources.policy}  (${configFound ? level : "not there"})`],
+      ["OSTree's", ostree.files.length === 0 ? "there is no prepare-root.conf" : `${ostree.files.join(", ")}  (enabled is ${ostree.wish})`],
+      ["command line", sources.commandLine],
+      ...(sources.remark === undefined ? [] : [["remark", sources.remark] as const]),
+    ],
+  });
+  if (json) printJson({ allowed: false, leftTo: other, error: errorRecord(error), sources, configFound, warnings });
+  else printError(renderError(error, undefined, errorStyle()));
+  return error.exit;
+}
+
 function record({ plan, inputs, passedOver, reasons, measurement, evidence }: Decision, sources: Sources): Record<string, unknown> {
   return {
     allowed: true,
+    leftTo: null,
     level: plan.level,
     enforce: plan.enforce,
     argument: plan.argument?.text ?? plan.deployment?.argument ?? null,

@@ -160,6 +160,15 @@ export function replaceFile(path: string, bytes: Uint8Array, mode: number): void
   check(rawSyscall("renameat2", AT_FDCWD, cString(temporary), AT_FDCWD, cString(path), 0), () => `rename(${JSON.stringify(temporary)})`);
 }
 
+/**
+ * renameat2(2) with RENAME_NOREPLACE: gives a file another name unless something has that name.
+ * @throws SyscallError EEXIST when there is something; EINVAL where the file system does not know this, ENOSYS where the kernel does not
+ */
+export function renameNoReplace(from: string, to: string): void {
+  const RENAME_NOREPLACE = 1;
+  check(rawSyscall("renameat2", AT_FDCWD, cString(from), AT_FDCWD, cString(to), RENAME_NOREPLACE), () => `rename(${JSON.stringify(from)}, ${JSON.stringify(to)})`);
+}
+
 /** readlinkat(2): the text of a symbolic link. */
 export function readLink(path: string): string {
   const buffer = new Uint8Array(4096);

@@ -6,7 +6,9 @@ import { basename, join } from "node:path";
 import { appendSignature, bytesEntry, parseCommit, parseSignatures } from "../../src/ostree/index.ts";
 import { write } from "../../src/ostree/gvariant-write.ts";
 import { debianProgram } from "../support/debian-program.ts";
-import { program } from "../support/program.ts";
+import type { Faults } from "../support/faults/rules.ts";
+import { faultyProgram, program } from "../support/program.ts";
+import { expectOneBlock } from "../support/refusal.ts";
 import { expectCode, run, runJson } from "../support/signed-disk.ts";
 import { TemporaryDirectory } from "../support/temporary.ts";
 
@@ -21,6 +23,12 @@ function tool(...argv: readonly string[]): string {
   return done.stdout.toString();
 }
 const openssl = (...args: readonly string[]): string => tool(debianProgram("openssl", "openssl"), ...args);
+
+/** The sources, with system calls that fail. */
+function underFaults(faults: Faults, ...args: readonly string[]): { readonly exit: number; readonly stdout: string; readonly stderr: string } {
+  const done = Bun.spawnSync([...faultyProgram(), ...args], { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 20_000, env: { PATH: "/usr/bin:/bin", FAULTS: JSON.stringify(faults) } });
+  return { exit: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
+}
 
 class Place implements Disposable {
   readonly #directory = new TemporaryDirectory();
@@ -82,6 +90,45 @@ describe("keygen", () => {
     symlinkSync(place.at("elsewhere"), place.at("release.key"));
     expectCode("SR-E235", "keygen", "--out", place.at("release"));
     expect(existsSync(place.at("elsewhere"))).toBe(false);
+  });
+
+  test("a file system that does not keep permissions: no key is written, not even for a moment", () => {
+    using place = new Place();
+    const done = underFaults({ permissions: 0o755 }, "keygen", "--out", place.at("release"));
+    expectOneBlock(done.stderr, "SR-E616");
+    expect(done.exit).toBe(77);
+    expect(done.stderr).toContain("found     mode 0755, of user 0, after it was set to 0600");
+    expect(place.names()).toEqual([]);
+    // owned by whoever asks, with fewer permissions than asked for: FAT mounted with umask=277
+    expect(underFaults({ permissions: 0o500 }, "keygen", "--out", place.at("release")).exit).toBe(0);
+  });
+
+  test.each([["EINVAL", 22], ["ENOSYS", 38]] as const)("renames without overwriting where the file system knows how, and otherwise (%s) by a link", (_name, errno) => {
+    using place = new Place();
+    const older = { failAll: { call: "renameat2" }, errno };
+    expect(underFaults(older, "keygen", "--out", place.at("release"))).toMatchObject({ exit: 0, stderr: "" });
+    expect(place.names()).toEqual(["release.key", "release.pem", "release.pub"]);
+    expect(mode(place.at("release.key"))).toBe(0o600);
+    const done = underFaults(older, "keygen", "--out", place.at("release"));
+    expectOneBlock(done.stderr, "SR-E235");
+    expect(place.names()).toEqual(["release.key", "release.pem", "release.pub"]);
+  });
+
+  test("any other failure to rename is one", () => {
+    using place = new Place();
+    const done = underFaults({ failAll: { call: "renameat2" }, errno: 30 }, "keygen", "--out", place.at("release"));
+    expectOneBlock(done.stderr, "SR-E236");
+    expect(done.stderr).toContain("EROFS");
+    expect(place.names()).toEqual([]);
+  });
+
+  test("a name as long as a name can be", () => {
+    using place = new Place();
+    const name = "k".repeat(251);
+    expect(run(["keygen", "--out", place.at(name)]).exit).toBe(0);
+    expect(place.names()).toEqual([`${name}.key`, `${name}.pem`, `${name}.pub`]);
+    expectCode("SR-E236", "keygen", "--out", place.at(`${name}k`));
+    expect(place.names().length).toBe(3);
   });
 
   test("refusals", () => {

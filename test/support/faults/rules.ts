@@ -21,6 +21,8 @@ export interface Faults {
   readonly failAll?: { readonly call: string; readonly what?: number | string };
   /** fs-verity measures this SHA-256 digest (of any file). */
   readonly measured?: string;
+  /** Regular files have these permission bits, however they were set: a file system that does not keep them. */
+  readonly permissions?: number;
   /** A file that gets a line for each call: number, name, result. */
   readonly log?: string;
 }
@@ -71,6 +73,13 @@ function refusedBy(kernel: NonNullable<Faults["kernel"]>, types: ReadonlyMap<num
   return 0;
 }
 
+/** In struct statx. */
+function setPermissions(statx: Uint8Array, permissions: number): void {
+  const view = new DataView(statx.buffer, statx.byteOffset);
+  const mode = view.getUint16(28, true);
+  if (mode >> 12 === 0o10) view.setUint16(28, (mode & ~0o7777) | permissions, true);
+}
+
 /** fsopen descriptors whose source is a regular file. */
 const backedByFile = new Set<number>();
 /** fsopen descriptors of overlays that join image and objects, as the root's does. */
@@ -105,6 +114,7 @@ export function underRules(real: Syscall): Syscall {
       return done(0, " pretended");
     }
     const result = real(name, ...args);
+    if (faults.permissions !== undefined && name === "statx" && result === 0 && args[4] instanceof Uint8Array) setPermissions(args[4], faults.permissions);
     if (name === "fsopen" && result >= 0) {
       types.set(result, text(args[0]));
       backedByFile.delete(result);
