@@ -27,6 +27,8 @@ export function chooseOffsetSize(body: number, count: number): number {
 }
 
 function readOffset(bytes: Uint8Array, at: number, size: number): number {
+  if (size === 1) return bytes[at] ?? 0;
+  if (size === 2) return (bytes[at] ?? 0) + (bytes[at + 1] ?? 0) * 256;
   let value = 0;
   for (let index = size - 1; index >= 0; index--) value = value * 256 + (bytes[at + index] ?? 0);
   return value;
@@ -69,10 +71,10 @@ export function elementCount(array: Value): number {
 }
 
 /**
- * Visits the elements of an array in order, until `visit` says false.
+ * Visits the elements of an array in order, until `visit` says false; without it, only looks at how they lie.
  * @returns whether the array's own framing is in normal form; false as well when `visit` stopped
  */
-export function forEachElement(array: Value, visit: (element: Value, index: number) => boolean): boolean {
+export function forEachElement(array: Value, visit?: (element: Value, index: number) => boolean): boolean {
   if (array.type.kind !== "array") return false;
   const { element } = array.type;
   const { bytes, start } = array;
@@ -90,7 +92,7 @@ export function forEachElement(array: Value, visit: (element: Value, index: numb
       if (!ordered) normal = false;
       else if (!zero(bytes, previous, from)) normal = false;
     }
-    if (!visit(ordered ? { type: element, bytes, start: from, end: to } : { type: element, bytes, start, end: start }, index)) return false;
+    if (visit !== undefined && !visit(ordered ? { type: element, bytes, start: from, end: to } : { type: element, bytes, start, end: start }, index)) return false;
     if (ordered) previous = to;
   }
   return normal;

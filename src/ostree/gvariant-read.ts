@@ -42,8 +42,9 @@ function normalAt(value: Value, depth: number): boolean {
     case "string":
       return textOf(value) !== undefined;
     case "array":
-      // Any byte is a normal one.
+      // Any byte is a normal one. (A commit can hold `aay` of tens of thousands, and a boot runs this uncompiled.)
       if (type.text === "ay") return true;
+      if (type.text === "aay") return forEachElement(value);
       return forEachElement(value, (element) => normalAt(element, depth + 1));
     case "tuple":
     case "entry": {
