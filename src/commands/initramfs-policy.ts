@@ -1,8 +1,10 @@
 /** The policy and the keys of an initramfs in a file, in the place of the running system's. */
 
-import type { PolicyFiles } from "../boot/index.ts";
+import { DEFAULT_CONFIG, DEFAULT_SYSROOT, type PolicyFiles, readInputs } from "../boot/index.ts";
+import { readTrustedKeys } from "../boot/trusted-keys.ts";
 import { SealrootError } from "../errors/index.ts";
-import { DEFAULT_LIMIT, type OpenedInitramfs, openInitramfs } from "../initramfs/index.ts";
+import { DEFAULT_LIMIT, openInitramfs, type PolicyReader, type Tree } from "../initramfs/index.ts";
+import { parseKeyId } from "../ostree/index.ts";
 import { readInputFile } from "./input-file.ts";
 
 /** Longer than any configuration and any file of keys may be; one byte more, so that what is too long shows. */
@@ -20,12 +22,12 @@ export interface InitramfsPolicy {
 export async function openInitramfsPolicy(path: string): Promise<InitramfsPolicy> {
   const opened = await openInitramfs(readInputFile(path), path, (_path, size) => Math.min(size, LONGEST_TEXT), DEFAULT_LIMIT);
   const remark = opened.profiles > 1 ? `${path} has ${opened.profiles} profiles; this is the first, which boots unless another is chosen` : undefined;
-  return { files: filesOf(opened), commandLine: opened.commandLine, remark };
+  return { files: filesOf(opened.tree), commandLine: opened.commandLine, remark };
 }
 
 const TYPES = { file: "regular file", directory: "directory", symlink: "symbolic link", other: "special file" } as const;
 
-const filesOf = ({ tree }: OpenedInitramfs): PolicyFiles => ({
+const filesOf = (tree: Tree): PolicyFiles => ({
   typeOf(path) {
     const found = tree.find(path) ?? tree.findLink(path);
     return found === undefined ? undefined : TYPES[found.inode.kind];
@@ -33,8 +35,27 @@ const filesOf = ({ tree }: OpenedInitramfs): PolicyFiles => ({
   read(path, limit) {
     const inode = tree.file(path)?.inode;
     if (inode === undefined) throw new SealrootError("SR-E230", { details: [["file", path], ["found", "no regular file"]] });
-    const bytes = inode.data ?? new Uint8Array(0);
+    // what was not kept is longer than any of these may be, and is refused for that
+    const bytes = inode.data ?? new Uint8Array(Math.min(inode.size, limit));
     return bytes.subarray(0, limit);
   },
   list: (path) => tree.list(path),
 });
+
+/** The boot's own reading, for check-initramfs. */
+export const BOOT_POLICY: PolicyReader = {
+  read(tree, commandLine) {
+    const { policy, configFound, warnings, ostree } = readInputs({
+      sysroot: DEFAULT_SYSROOT, config: DEFAULT_CONFIG, cmdline: commandLine, target: undefined, rootFs: undefined, layout: "composefs", policyFiles: filesOf(tree),
+    });
+    return { policy, configFound, warnings, wish: ostree.wish, ostreeFiles: ostree.files };
+  },
+  trustedKeys(tree, { keys, revoked }) {
+    const revokedIds = new Set(revoked.map((text) => {
+      const id = parseKeyId(text);
+      if (id === undefined) throw new SealrootError("SR-E101", { details: [["file", DEFAULT_CONFIG], ["revoked", `${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64`]] });
+      return id;
+    }));
+    return readTrustedKeys(keys, filesOf(tree)).map(({ id }) => id).filter((id) => !revokedIds.has(id));
+  },
+};

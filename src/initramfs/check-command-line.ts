@@ -1,8 +1,8 @@
 /** Whether the command line inside a unified kernel image names an image that this version would boot. */
 
 import { allValues, parseImageArguments, splitCommandLine } from "../cmdline-parser/index.ts";
-import { type Policy, PREPARE_ROOT_PATHS } from "../config/index.ts";
 import { startsFor } from "./check-helper.ts";
+import { type BootPolicy, demandsVerity } from "./check-policy.ts";
 import type { Findings } from "./findings.ts";
 import type { Helper } from "./helpers.ts";
 import { isBefore } from "./modules.ts";
@@ -15,11 +15,11 @@ const REBUILD_UKI = "build the image again with the argument that the image buil
 export interface CommandLineContext {
   readonly tree: Tree;
   readonly helper: Helper | undefined;
-  readonly policy: Policy | undefined;
+  readonly boot: BootPolicy | undefined;
   readonly release: string | undefined;
 }
 
-export function checkCommandLine(commandLine: string, { tree, helper, policy, release }: CommandLineContext, findings: Findings): void {
+export function checkCommandLine(commandLine: string, { tree, helper, boot, release }: CommandLineContext, findings: Findings): void {
   const { candidates, skipped } = parseImageArguments(commandLine);
   for (const { text, explanation } of skipped) {
     findings.add(candidates.length === 0 ? "error" : "warning", "command line", `${text}: ${explanation}`, candidates.length === 0 ? REBUILD_UKI : undefined);
@@ -27,8 +27,9 @@ export function checkCommandLine(commandLine: string, { tree, helper, policy, re
   if (candidates.length === 0) {
     if (skipped.length > 0) return;
     const deployment = splitCommandLine(commandLine).find(({ key }) => key === "ostree");
-    const asksForComposefs = policy?.trust !== undefined || PREPARE_ROOT_PATHS.some((path) => tree.file(path) !== undefined);
+    const asksForComposefs = demandsVerity(boot) || (boot?.wish ?? "no") !== "no";
     if (deployment === undefined) findings.error("command line", "it names no image: neither composefs.digest= nor composefs= is on it", REBUILD_UKI);
+    else if (asksForComposefs && boot?.wish === "maybe" && !demandsVerity(boot)) findings.warning("command line", `${deployment.raw}, an OSTree deployment, which decides itself whether it is booted with composefs: enabled is maybe`);
     else if (asksForComposefs) findings.ok("command line", `${deployment.raw}, an OSTree deployment`);
     else findings.error("command line", `${deployment.raw} names an OSTree deployment, and nothing in it asks for composefs`, "set enabled in prepare-root.conf, and rebuild the initramfs");
     return;
@@ -36,7 +37,7 @@ export function checkCommandLine(commandLine: string, { tree, helper, policy, re
   for (const { text, insecure, offset } of candidates) {
     if (offset + Buffer.byteLength(text) > LONGEST) findings.error("command line", `${text}: stands beyond the ${LONGEST} bytes that the kernel reads`, "shorten the command line");
     else if (!insecure) findings.ok("command line", text);
-    else if (policy?.trust?.insecureArgument === false) findings.error("command line", `${text}: the policy does not allow \`?\``, "leave `?` out, or set insecure-argument in the policy");
+    else if (boot?.policy.trust?.insecureArgument === false) findings.error("command line", `${text}: the policy does not allow \`?\``, "leave `?` out, or set insecure-argument in the policy");
     else findings.warning("command line", `${text}: verity is optional, what is booted may be unverified`);
   }
   if (helper !== undefined && !candidates.some(({ key }) => startsFor(tree, helper.unit, key))) {

@@ -5,7 +5,7 @@ import { checkCommandLine } from "./check-command-line.ts";
 import { checkGuard } from "./check-guard.ts";
 import { checkHelper, reportAbsence } from "./check-helper.ts";
 import { checkKernels } from "./check-kernel.ts";
-import { checkPolicy } from "./check-policy.ts";
+import { type CheckedPolicy, checkPolicy, demandsVerity, type PolicyReader } from "./check-policy.ts";
 import { Damage } from "./damage.ts";
 import { elfMachine, machineName } from "./elf.ts";
 import { type Finding, Findings } from "./findings.ts";
@@ -23,6 +23,8 @@ export interface CheckOptions {
   readonly anyHelper: boolean;
   /** Bytes that an initramfs may unpack to. */
   readonly limit: number;
+  /** How a boot reads its policy. */
+  readonly policyReader: PolicyReader;
   /** Told now and then how many bytes were unpacked so far. */
   readonly progress?: (unpacked: number) => void;
 }
@@ -65,7 +67,7 @@ export async function checkInitramfs(file: Uint8Array, path: string, options: Ch
 async function checkPlain(file: Uint8Array, path: string, options: CheckOptions): Promise<CheckReport> {
   if (!looksLikeInitramfs(file)) throw new SealrootError("SR-E601", { details: [["file", path], ["found", describeBeginning(file)]] });
   const findings = new Findings();
-  const examined = await examine({ initramfs: file }, new Unpacker(options), options.anyHelper, findings);
+  const examined = await examine({ initramfs: file }, new Unpacker(options), options, findings);
   return report("initramfs", [examined], findings.list);
 }
 
@@ -84,7 +86,7 @@ async function checkUki(file: Uint8Array, path: string, options: CheckOptions): 
     else if (!looksLikeInitramfs(initramfs)) own.error("initramfs", `the section .initrd is no initramfs: it is ${describeBeginning(initramfs)}`);
     else {
       const uki = { machine, release: releaseOf(profile), commandLine: textOf(profile, ".cmdline") };
-      examined.push(await examine({ initramfs, uki }, unpacker, options.anyHelper, own));
+      examined.push(await examine({ initramfs, uki }, unpacker, options, own));
     }
     findings.push(...own.list);
   }
@@ -147,7 +149,7 @@ class Unpacker {
   }
 }
 
-async function examine(image: Image, unpacker: Unpacker, anyHelper: boolean, findings: Findings): Promise<Examined> {
+async function examine(image: Image, unpacker: Unpacker, { anyHelper, policyReader }: CheckOptions, findings: Findings): Promise<Examined> {
   const unpacked = await unpacker.unpack(image.initramfs);
   const { tree } = unpacked;
   const inside = machineOf(tree);
@@ -163,20 +165,25 @@ async function examine(image: Image, unpacker: Unpacker, anyHelper: boolean, fin
   else checkHelper(tree, helper, machine, findings);
   reportOthers(helpers, helper, findings);
 
-  const policyFindings = new Findings();
-  const policy = checkPolicy(tree, policyFindings);
-  const asksForVerity = policy?.trust !== undefined && policy.trust.level !== "none";
-  if (helper?.identity === "sealroot") checkGuard(tree, asksForVerity, findings);
-  else if (asksForVerity && helper !== undefined) findings.error("policy", `${helper.identity} does not read [trust]: the policy would not hold`);
+  const { commandLine, release } = image.uki ?? {};
+  const policyFindings = findings.aside();
+  const boot = checkPolicy(tree, policyReader, commandLine ?? "", policyFindings);
+  if (helper?.identity === "sealroot") checkGuard(tree, demandsVerity(boot), findings);
+  else if (helper !== undefined && boot !== undefined) checkPeer(helper, boot, findings);
 
-  const kernels = checkKernels(tree, image.uki?.release, asksForVerity && policy?.trust?.insecureArgument !== true, findings);
+  const kernels = checkKernels(tree, release, demandsVerity(boot) && boot?.policy.trust?.insecureArgument !== true, findings);
   findings.list.push(...policyFindings.list);
   if (image.uki !== undefined) {
-    const { commandLine, release } = image.uki;
     if (commandLine === undefined) findings.warning("command line", "there is no section .cmdline: the boot loader's is taken, which nothing signs");
-    else checkCommandLine(commandLine, { tree, helper, policy, release }, findings);
+    else checkCommandLine(commandLine, { tree, helper, boot, release }, findings);
   }
   return { unpacked, helper, kernels, machine };
+}
+
+/** A peer reads its own configuration at most. */
+function checkPeer({ identity }: Helper, boot: CheckedPolicy, findings: Findings): void {
+  if (boot.table !== undefined && boot.table.level !== "none") findings.error("policy", `${identity} does not read [trust]: the policy would not hold`);
+  else if (demandsVerity(boot) && identity !== "ostree-prepare-root") findings.error("policy", `${identity} does not read OSTree's configuration: the policy would not hold`);
 }
 
 /** The units of all helpers are systemd's. */

@@ -28,6 +28,11 @@ export class Findings {
     this.list.push({ check, verdict, text, ...(next === undefined ? {} : { next }), ...(this.#profile === undefined ? {} : { profile: this.#profile }) });
   }
 
+  /** Findings under the same profile, for another place in the list. */
+  aside(): Findings {
+    return new Findings(this.#profile);
+  }
+
   ok(check: string, text: string): void {
     this.add("ok", check, text);
   }

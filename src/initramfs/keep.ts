@@ -12,10 +12,14 @@ const LONGEST_PROGRAM = 512 << 20;
 /** A program of this size under another name is probably sealroot. */
 const BIG_PROGRAM = 32 << 20;
 
+/** As long as a configuration or a file of keys may be, which can have any name; and a byte more, so that what is too long shows. */
+const SMALL = 65537;
+
 const TEXTS = /(^|\/)(systemd\/system\/|composefs\/[^/]*\.toml$|initrd-release$|os-release$)/;
 const INDEXES = /(^|\/)modules\.(dep|builtin)$/;
 
 export const keepForChecks: Keep = (path, size, mode) => {
+  if (size <= SMALL) return size;
   if (TEXTS.test(path)) return Math.min(size, LONGEST_TEXT);
   if (INDEXES.test(path)) return Math.min(size, LONGEST_INDEX);
   const executable = (mode & 0o111) !== 0;

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { BOOT_POLICY } from "../../../src/commands/initramfs-policy.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
 import { checkInitramfs, type CheckReport, DEFAULT_LIMIT } from "../../../src/initramfs/index.ts";
-import { bytes, cpio, elf, uki, withDirectories } from "./build.ts";
+import { keyId } from "../../../src/ostree/index.ts";
+import { bytes, cpio, elf, type Entry, uki, withDirectories } from "./build.ts";
 import { type Changes, COMMAND_LINE, CONFIG, DIGEST, goodInitramfs, goodUki, MODULES, RELEASE, sealrootProgram, UNITS } from "./good.ts";
 
-const check = (file: Uint8Array, anyHelper = false): Promise<CheckReport> => checkInitramfs(file, "FILE", { anyHelper, limit: DEFAULT_LIMIT });
+const check = (file: Uint8Array, anyHelper = false): Promise<CheckReport> => checkInitramfs(file, "FILE", { anyHelper, limit: DEFAULT_LIMIT, policyReader: BOOT_POLICY });
 const said = ({ findings }: CheckReport, verdict: string): readonly string[] => findings.filter((one) => one.verdict === verdict).map((one) => `${one.check}: ${one.text}`);
 
 describe("an initramfs in which nothing is missing", () => {
@@ -62,9 +64,9 @@ const ERRORS: readonly Case[] = [
   ["no index of modules", { without: [`${MODULES}/modules.dep`] }, `kernel: ${RELEASE}: modules.dep is not in it: modprobe finds no module`],
   ["no modprobe", { without: ["usr/bin/modprobe"] }, `kernel: ${RELEASE}: modprobe is not in it: the kernel cannot load its modules`],
   ["a broken policy", { with: [{ path: CONFIG, data: "[etc\n" }] }, /^policy: .*setup-root-conf\.toml: the configuration is not valid TOML/],
-  ["a policy that leads nowhere", { with: [link(CONFIG, "/nowhere")] }, `policy: /${CONFIG} is no file, or a link to nowhere`],
-  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, 'keys: level = "signed" names no keys: nothing could be signed well enough'],
-  ["signed, and the keys are missing", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\nkeys = ["/etc/keys/a.pem"]\n' }] }, "keys: not in it, or empty: /etc/keys/a.pem"],
+  ["a policy that leads nowhere", { with: [link(CONFIG, "/nowhere")] }, `policy: /${CONFIG}: the configuration cannot be used, found a symbolic link, not a regular file (SR-E101)`],
+  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, "keys: there is no trusted key, the policy names no keys (SR-E231)"],
+  ["signed, and the keys are missing", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\nkeys = ["/etc/keys/a.pem"]\n' }] }, "keys: /etc/keys/a.pem: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"],
   ["no guard where the policy asks for verity", { without: ["usr/lib/sealroot/guard"], with: [{ path: CONFIG, data: '[trust]\nlevel = "verity"\n' }] }, "guard: /usr/lib/sealroot/guard is not in it"],
   [
     "another helper that would mount the root as well",
@@ -138,19 +140,81 @@ describe("kernels", () => {
   });
 });
 
-describe("policy and keys", () => {
-  test("keys as files and as a directory", async () => {
-    const report = await check(
-      goodInitramfs({
-        with: [
-          { path: CONFIG, data: '[trust]\nlevel = "signed"\nkeys = ["/etc/keys/a.pem", "/usr/share/keys"]\n' },
-          { path: "etc/keys/a.pem", data: "key" },
-          { path: "usr/share/keys/b.pem", data: "key" },
-        ],
-      }),
-    );
+describe("policy and keys: as the boot reads them", () => {
+  const [one, two] = [new Uint8Array(32).fill(9).with(31, 1), new Uint8Array(32).fill(8).with(31, 1)].map((key) => ({ line: `${key.toBase64()}\n`, id: keyId(key) })) as unknown as readonly [KeyLine, KeyLine];
+  interface KeyLine { readonly line: string; readonly id: string }
+  const signed = (keys: string, more = ""): Entry => ({ path: CONFIG, data: `[trust]\nlevel = "signed"\nkeys = ${keys}\n${more}\n` });
+  const prepareRoot = (text: string): Entry => ({ path: "usr/lib/ostree/prepare-root.conf", data: text });
+  const binding = (line: string): Entry => ({ path: "etc/ostree/initramfs-root-binding.key", data: line });
+  const checkWith = (...entries: readonly Entry[]): Promise<CheckReport> => check(goodInitramfs({ with: entries }));
+
+  test("keys as files and as a directory, with hidden files beside them", async () => {
+    const report = await checkWith(signed('["/etc/keys/a.pub", "/usr/share/keys"]', "threshold = 2"), { path: "etc/keys/a.pub", data: one.line }, { path: "usr/share/keys/b.pub", data: two.line }, { path: "usr/share/keys/.c.swp", data: "junk" });
     expect(said(report, "error")).toEqual([]);
-    expect(said(report, "ok")).toContain("keys: /etc/keys/a.pem, /usr/share/keys");
+    expect(said(report, "ok")).toContain(`keys: /etc/keys/a.pub, /usr/share/keys: ${one.id.slice(0, 12)}…, ${two.id.slice(0, 12)}…`);
+  });
+
+  const broken: readonly (readonly [string, readonly Entry[], string])[] = [
+    ["a directory in a directory of keys", [{ path: "usr/keys/a.pub", data: one.line }, { path: "usr/keys/old/b.pub", data: two.line }], "keys: /usr/keys/old: a file of trusted keys cannot be read, found a directory, not a regular file (SR-E230)"],
+    ["a link to nowhere among the keys", [{ path: "usr/keys/a.pub", data: one.line }, link("usr/keys/b.pub", "/nowhere")], "keys: /usr/keys/b.pub: a file of trusted keys cannot be read, found a symbolic link, not a regular file (SR-E230)"],
+    ["no file in the directory", [{ path: "usr/keys/.keep", data: "" }], "keys: /usr/keys: there is no trusted key, found no file in it (SR-E231)"],
+    ["an empty file", [{ path: "usr/keys/a.pub", data: "" }], "keys: /usr/keys/a.pub: there is no trusted key (SR-E231)"],
+    ["no key", [{ path: "usr/keys/a.pub", data: "key\n" }], "keys: /usr/keys/a.pub: a file of trusted keys is malformed, line 1, found something that is not base64 (SR-E232)"],
+    ["a file that is too large", [{ path: "usr/keys/a.pub", data: one.line.repeat(3000) }], "keys: /usr/keys/a.pub: a limit of the signature check is exceeded, found 65537 bytes, of at most 65536 (SR-E229)"],
+  ];
+  test.each(broken)("%s", async (_, entries, error) => {
+    const report = await checkWith(signed('"/usr/keys"'), ...entries);
+    expect(said(report, "error")).toEqual([error]);
+    // what check-initramfs refuses, and nothing else, a boot from it would refuse
+    expect(report.bootable).toBe(false);
+  });
+
+  test("fewer keys than have to sign", async () => {
+    const keys = [{ path: "usr/keys/a.pub", data: one.line }, { path: "usr/keys/b.pub", data: one.line }];
+    expect(said(await checkWith(signed('"/usr/keys"', "threshold = 2"), ...keys), "error")).toEqual(["keys: there are 1 keys, and 2 have to sign: nothing could be signed well enough"]);
+    expect(said(await checkWith(signed('"/usr/keys"', `revoked = "${one.id}"`), ...keys), "error")).toEqual(["keys: there are 0 keys that are not revoked, and 1 have to sign: nothing could be signed well enough"]);
+    expect(said(await checkWith(signed('"/usr/keys"', 'revoked = "everyone"'), ...keys), "error")[0]).toMatch(/"everyone" is no key id/);
+  });
+
+  test("OSTree's configuration alone asks for signatures: then `?` is nobody's choice, and a guard is needed", async () => {
+    const report = await checkWith(prepareRoot("[composefs]\nenabled = signed\n"), binding(one.line));
+    expect(said(report, "error")).toEqual([]);
+    expect(said(report, "note")).toEqual(["policy: level signed, by OSTree's configuration"]);
+    expect(said(report, "ok").slice(-2)).toEqual(["policy: /usr/lib/ostree/prepare-root.conf, enabled is signed", `keys: /etc/ostree/initramfs-root-binding.key: ${one.id.slice(0, 12)}…`]);
+    expect(said(await checkWith(prepareRoot("[composefs]\nenabled = signed\n")), "error")).toEqual(["keys: /etc/ostree/initramfs-root-binding.key: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"]);
+    expect(said(await checkWith(prepareRoot("[composefs]\nenabled = singed\n")), "error")[0]).toMatch(/^policy: \/usr\/lib\/ostree\/prepare-root\.conf, \[composefs\] enabled: .*found "singed" \(SR-E101\)$/);
+    const unguarded = await check(goodInitramfs({ without: ["usr/lib/sealroot"], with: [prepareRoot("[composefs]\nenabled = verity\n")] }));
+    expect(said(unguarded, "error")).toEqual(["guard: /usr/lib/sealroot/guard is not in it"]);
+    const uki = await check(goodUki(`composefs=?${DIGEST}`, { with: [prepareRoot("[composefs]\nenabled = verity\n")] }));
+    expect(said(uki, "error")).toEqual([`command line: composefs=?${DIGEST}: the policy does not allow \`?\``]);
+  });
+
+  test("neither file: as the argument says", async () => {
+    expect(said(await check(goodInitramfs()), "note")).toContain(`policy: there is no /${CONFIG}: trust is as the argument says, \`?\` included`);
+    expect(said(await checkWith({ path: CONFIG, data: "[root]\ntransient = true\n" }, prepareRoot("[composefs]\nenabled = yes\n")), "note")).toEqual(["policy: nothing in it asks for trust: trust is as the argument says, `?` included"]);
+  });
+
+  const everything = `keys = "/usr/keys"\nthreshold = 2\nrevoked = "${"ab".repeat(32)}"\nnot-before = 1\n`;
+  test.each(["verity", "none"])("what has no effect at level %s", async (level) => {
+    const report = await checkWith({ path: CONFIG, data: `[trust]\nlevel = "${level}"\n${everything}` });
+    expect(said(report, "error")).toEqual([]);
+    expect(said(report, "warning")).toEqual([`policy: keys, threshold, revoked, not-before in [trust]: no effect, since at level "${level}" nobody asks for a signature`]);
+    expect(said(await checkWith({ path: CONFIG, data: `[trust]\nlevel = "${level}"\n` }), "warning")).toEqual([]);
+  });
+
+  test("what has an effect once OSTree's configuration raises the level", async () => {
+    const report = await checkWith({ path: CONFIG, data: `[trust]\nlevel = "verity"\n${everything}` }, prepareRoot("[composefs]\nenabled = signed\n"), binding(one.line + two.line));
+    expect(said(report, "error")).toEqual([]);
+    expect(said(report, "warning")).toEqual(["policy: keys in [trust]: no effect, since the keys are those that OSTree's configuration names"]);
+  });
+
+  test("the command line of a unified kernel image raises it as well, and is not always right", async () => {
+    const raised = "ostree=/ostree/boot.1/os/abc/0 ostree.prepare-root.composefs=signed";
+    expect(said(await check(goodUki(raised, { with: [binding(one.line)] })), "error")).toEqual([]);
+    expect(said(await check(goodUki(raised)), "error")).toEqual(["keys: /etc/ostree/initramfs-root-binding.key: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"]);
+    expect(said(await check(goodUki("ostree=/x ostree.prepare-root.composefs=sure")), "error")[0]).toMatch(/^policy: kernel command line, ostree\.prepare-root\.composefs=: .*found "sure"/);
+    expect(said(await check(goodUki("ostree=/x", { with: [prepareRoot("[composefs]\nenabled = maybe\n")] })), "warning")).toEqual([expect.stringMatching(/enabled is maybe$/)]);
+    expect(said(await check(goodUki("ostree=/x", { with: [prepareRoot("[composefs]\nenabled = no\n")] })), "error")).toEqual(["command line: ostree=/x names an OSTree deployment, and nothing in it asks for composefs"]);
   });
 });
 
@@ -179,6 +243,8 @@ describe("peers", () => {
   test("but it does not hold a policy", async () => {
     const report = await check(goodInitramfs({ ...peer, with: [...(peer.with ?? []), { path: CONFIG, data: '[trust]\nlevel = "verity"\n' }] }), true);
     expect(said(report, "error")).toEqual(["policy: composefs-setup-root does not read [trust]: the policy would not hold"]);
+    const ostree = await check(goodInitramfs({ ...peer, with: [...(peer.with ?? []), { path: "usr/lib/ostree/prepare-root.conf", data: "[composefs]\nenabled = verity\n" }] }), true);
+    expect(said(ostree, "error")).toEqual(["policy: composefs-setup-root does not read OSTree's configuration: the policy would not hold"]);
   });
 
   test("the peer's unit with sealroot's file in the place of its own", async () => {
