@@ -7,7 +7,7 @@ import { lastValue } from "../cmdline-parser/index.ts";
 import { effectiveMounts } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { Descriptor, VerityMeasurement } from "../linux/index.ts";
-import { judgeAbsence, judgeTestRoot } from "../trust/index.ts";
+import { judgeAbsence, judgeTestRoot, judgeWish } from "../trust/index.ts";
 import { authenticate, type Authenticated, type ComputedDigest } from "./authenticate.ts";
 import { locateState, openSysroot, type PassedOver, stateSource } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
@@ -29,6 +29,8 @@ export interface Decision extends Disposable {
   readonly image: Descriptor | undefined;
   readonly objects: Descriptor | undefined;
   readonly state: Descriptor | undefined;
+  /** Sources of directories that were opened already, by their path below the sysroot: these, and not what the path is by then, are mounted. */
+  readonly sources?: ReadonlyMap<string, Descriptor>;
 }
 
 /** The command line names no image: an error, with the texts that looked like one. */
@@ -48,7 +50,7 @@ const ostreeRoom = (): typeof import("./ostree.ts") => require("./ostree.ts") as
 export function namesDeployment({ rootFs }: BootOptions, { candidates, skipped, ostree, policy }: Inputs): boolean {
   // an argument that cannot be read names an image all the same: that boot fails, it does not become another one
   if (candidates.length > 0 || skipped.length > 0 || rootFs !== undefined || ostree.argument === undefined) return false;
-  return ostree.wish !== "no" || !judgeAbsence(policy.trust).allowed;
+  return judgeWish(policy.trust, ostree.wish) !== "nothing";
 }
 
 /** Of such a boot: whether OSTree's own program is to do it after all. */

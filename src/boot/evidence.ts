@@ -6,13 +6,12 @@
  */
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
-import type { Policy } from "../config/index.ts";
 import type { Descriptor } from "../linux/index.ts";
 import { MAX_COMMIT_BYTES, MAX_COMMITMETA_BYTES, type TrustedKey } from "../ostree/index.ts";
 import { commitsOf, commitsOfStreams, type Found } from "../repository/commits.ts";
 import { ostreeCommit as readOstreeCommit, type Limits, type Place, type Problem } from "../repository/evidence-files.ts";
 import type { Repository } from "../repository/index.ts";
-import { type Evidence, type FoundCommit, judge, type Measurement, type Refused, type Verdict } from "../trust/index.ts";
+import { type Evidence, type FoundCommit, judge, type Measurement, type Refused, type TrustPolicy, type Verdict } from "../trust/index.ts";
 import { type PolicyFiles, readTrustedKeys } from "./trusted-keys.ts";
 
 // The executable starts with the machine code compiler all but off (src/build/make.ts). A large commit is hashed in TypeScript, by the
@@ -32,7 +31,7 @@ export interface Judgement {
 }
 
 export interface SignedInput {
-  readonly policy: Policy["trust"];
+  readonly policy: TrustPolicy;
   readonly argument: ImageArgument;
   readonly measured: Measurement;
   readonly repository: Repository;
@@ -48,7 +47,7 @@ export function judgeSigned({ policy, argument, measured, repository, policyFile
   // what is wrong with the argument or the image itself comes before what is wrong with its signatures
   const without = judge(input);
   if (!without.allowed && without.code !== "SR-E107") return { verdict: without, places: [], problems: [] };
-  const keys = readTrustedKeys(policy?.keys ?? [], policyFiles);
+  const keys = readTrustedKeys(policy, policyFiles);
 
   const near = commitsOf(repository, argument.digest, LIMITS);
   const first = judge({ ...input, evidence: evidenceOf([near], keys) });
@@ -59,7 +58,7 @@ export function judgeSigned({ policy, argument, measured, repository, policyFile
   return judgement(second.allowed ? second : tellProblems(second, [...near.problems, ...far.problems]), found);
 }
 
-const evidenceOf = (found: readonly Found[], keys: readonly TrustedKey[]): Evidence => ({
+const evidenceOf = (found: readonly Found[], keys: readonly (readonly TrustedKey[])[]): Evidence => ({
   commits: found.flatMap(({ commits }) => commits),
   signatures: found.flatMap(({ signatures }) => signatures),
   keys,

@@ -23,7 +23,7 @@ export function packDevice({ major, minor }: DeviceNumber): bigint {
 export function encodeBooted(plan: Plan, directory: { readonly device: DeviceNumber; readonly inode: number }): Uint8Array {
   const bool = (value: boolean): Variant => ({ type: "b", value });
   const text = (value: string): Variant => ({ type: "s", value });
-  const [key] = plan.deployment?.keys ?? [];
+  const key = plan.deployment?.key;
   const { transient, readOnly } = plan.root;
   const entries: [string, Variant][] = [
     ["backing-root-device-inode", { type: "(tt)", value: [packDevice(directory.device), BigInt(directory.inode)] }],

@@ -71,10 +71,13 @@ function pathBelow(top: Descriptor, directory: Descriptor): string | undefined {
   return to.startsWith(prefix) ? to.slice(prefix.length) : undefined;
 }
 
-/** A directory that the deployment has on the physical root. @throws SealrootError SR-E241 when it is a link or a file, SR-E306 when it is missing */
-export function requireDirectory(sysroot: Descriptor, path: string): void {
+/**
+ * A directory that the deployment has on the physical root; what was opened here is what is mounted.
+ * @throws SealrootError SR-E241 when it is a link or a file, SR-E306 when it is missing
+ */
+export function openDirectory(sysroot: Descriptor, path: string): Descriptor {
   try {
-    openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, PLAIN).close();
+    return openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, PLAIN);
   } catch (error) {
     throw refuse(isMisplaced(error) ? "SR-E241" : "SR-E306", [["path", `${sysroot.label}/${path}`]], error);
   }

@@ -5,8 +5,9 @@
 
 import { allValues, type Token } from "../cmdline-parser/index.ts";
 import {
-  type ComposefsWish, NO_PREPARE_ROOT, parsePrepareRoot, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig, raiseWish,
+  type ComposefsWish, NO_PREPARE_ROOT, parsePrepareRoot, parseWishArgument, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig,
 } from "../config/index.ts";
+import { raiseWish, replacePrepareRoot } from "../trust/index.ts";
 import { readConfigFile } from "./config-file.ts";
 import type { PolicyFiles } from "./trusted-keys.ts";
 
@@ -24,26 +25,21 @@ export interface OstreeInputs {
 
 export function readOstreeInputs(tokens: readonly Token[], initramfs?: PolicyFiles): OstreeInputs {
   const { config, files } = readPrepareRoot(initramfs);
-  const wish = allValues(tokens, PREPARE_ROOT_ARGUMENT).reduce<ComposefsWish>(raiseWish, config.composefs);
+  const wish = allValues(tokens, PREPARE_ROOT_ARGUMENT).map(parseWishArgument).reduce(raiseWish, config.composefs);
   return { ...deploymentTarget(tokens), config, wish, files };
 }
 
-/**
- * As OSTree has it, the second file replaces the first; but not its level, since a file that is there for something else
- * would switch signatures off.
- */
 function readPrepareRoot(initramfs: PolicyFiles | undefined): Pick<OstreeInputs, "config" | "files"> {
   const files: string[] = [];
-  let config = NO_PREPARE_ROOT;
+  let config: PrepareRootConfig | undefined;
   for (const path of PREPARE_ROOT_PATHS) {
     const bytes = readConfigFile(path, initramfs);
     if (bytes === undefined) continue;
     files.push(path);
     const next = parsePrepareRoot(bytes, path);
-    const composefs = raiseWish(next.composefs, config.composefs);
-    config = { ...next, composefs, keyPath: next.composefs !== "signed" && composefs === "signed" ? config.keyPath : next.keyPath };
+    config = config === undefined ? next : replacePrepareRoot(config, next);
   }
-  return { config, files };
+  return { config: config ?? NO_PREPARE_ROOT, files };
 }
 
 const SLOT = "androidboot.slot_suffix";

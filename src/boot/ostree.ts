@@ -10,13 +10,13 @@ import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, HERE, isErrno, ERRNO, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
 import { openFile } from "../repository/repository.ts";
 import { deploymentCommits, judgeDeployment } from "../trust/deployment.ts";
-import type { Evidence, FoundCommit } from "../trust/index.ts";
+import { demandsVerity, type Evidence, type FoundCommit, judgeWish, PREPARE_ROOT, type Verdict } from "../trust/index.ts";
 import { judgeImage } from "./authenticate.ts";
 import type { Decision } from "./decide.ts";
 import { type Judgement, ostreeCommit, type Place } from "./evidence.ts";
 import { openSysroot } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
-import { type Deployment, findDeployment, requireDirectory } from "./ostree-deployment.ts";
+import { type Deployment, findDeployment, openDirectory } from "./ostree-deployment.ts";
 import { describeVoucher, type DirectoryPlan, listMounts, type Plan } from "./plan.ts";
 import type { Inputs } from "./read.ts";
 import { readTrustedKeys } from "./trusted-keys.ts";
@@ -28,16 +28,14 @@ const HOTFIX = ".usr-ovl-work";
 /** Whoever makes this file before us has /var mounted in the initramfs. */
 const MOUNT_VAR = "/run/ostree/initramfs-mount-var";
 
-const demandsVerity = ({ policy }: Inputs): boolean => policy.trust !== undefined && policy.trust.level !== "none";
-
 /**
  * Whether nobody asks for composefs here, so that OSTree's own program has to boot this deployment. For "maybe" the disk decides.
  * @throws SealrootError as findDeployment()
  */
 export function isLeftToOstree(options: BootOptions, inputs: Inputs): boolean {
   const { wish, argument, target } = inputs.ostree;
-  if (demandsVerity(inputs) || (wish !== "no" && wish !== "maybe")) return false;
-  if (wish === "no") return true;
+  const asked = judgeWish(inputs.policy.trust, wish);
+  if (asked !== "image if there is one") return asked === "nothing";
   using sysroot = openSysroot(options.sysroot);
   using deployment = findDeployment(sysroot, argument ?? "", target);
   using image = openFile(deployment.directory, IMAGE);
@@ -57,10 +55,12 @@ export function decideDeployment(options: BootOptions, inputs: Inputs): Decision
   const objects = held.use(openObjects(sysroot));
 
   const variable = `ostree/deploy/${deployment.stateroot}/var`;
-  requireDirectory(sysroot, variable);
-  const sysrootReadOnly = ostree.config.sysrootReadOnly ?? (ostree.wish !== "maybe" || demandsVerity(inputs));
+  const sysrootReadOnly = ostree.config.sysrootReadOnly ?? judgeWish(policy.trust, ostree.wish) === "image";
   const directories = planDirectories(inputs, deployment.path, variable, sysrootReadOnly);
-  for (const { source, mount } of directories) if (mount === "bind" && source !== undefined) requireDirectory(sysroot, source);
+  const sources = new Map<string, Descriptor>();
+  for (const source of [variable, ...directories.flatMap(({ source, mount }) => (mount === "bind" && source !== undefined ? [source] : []))]) {
+    if (!sources.has(source)) sources.set(source, held.use(openDirectory(sysroot, source)));
+  }
 
   const transient = policy.root.transient || ostree.config.rootTransient;
   const name = measurement.kind === "no-verity" || measurement.kind === "unsupported" ? "composefs" : `composefs:${measurement.digest}`;
@@ -76,7 +76,7 @@ export function decideDeployment(options: BootOptions, inputs: Inputs): Decision
       stateroot: deployment.stateroot,
       commit: deployment.commit,
       serial: deployment.serial,
-      keys: verdict.level === "signed" ? (policy.trust?.keys ?? []) : [],
+      key: keyFile(verdict),
     },
     level: verdict.level,
     enforce: verdict.enforce,
@@ -103,16 +103,23 @@ export function decideDeployment(options: BootOptions, inputs: Inputs): Decision
     image,
     objects,
     state: deployment.directory,
+    sources,
     [Symbol.dispose]: () => keep.dispose(),
   };
 }
 
+/** The file of the key that has signed, as OSTree's own configuration names it where that asks for a signature. */
+function keyFile(verdict: Verdict): string | undefined {
+  const signers = verdict.allowed ? (verdict.voucher?.signers ?? []) : [];
+  return (signers.find(({ requirement }) => requirement === PREPARE_ROOT) ?? signers[0])?.origin;
+}
+
 function openImage(deployment: Deployment, inputs: Inputs): Descriptor {
-  const asks = demandsVerity(inputs) || inputs.ostree.wish === "yes";
-  if (!asks && inputs.ostree.wish === "no") throw notOurs(deployment, inputs);
+  const asked = judgeWish(inputs.policy.trust, inputs.ostree.wish);
+  if (asked === "nothing") throw notOurs(deployment, inputs);
   const image = openFile(deployment.directory, IMAGE);
   if (image !== undefined) return image;
-  if (!asks) throw notOurs(deployment, inputs);
+  if (asked !== "image") throw notOurs(deployment, inputs);
   throw new SealrootError("SR-E242", { details: [["deployment", deployment.directory.label], ["looked for", `${deployment.directory.label}/${IMAGE}`]] });
 }
 
@@ -136,14 +143,15 @@ function judgeBy(options: BootOptions, { policy }: Inputs, sysroot: Descriptor, 
   const trust = policy.trust;
   const judged = (evidence: Evidence, places: readonly Place[]): Judgement => ({ verdict: judgeDeployment({ policy: trust, measured, evidence }), places, problems: [] });
   const nothing: Evidence = { commits: [], signatures: [], keys: [] };
-  if (trust === undefined || trust.level === "none" || measured.kind !== "digest") return judged(nothing, []);
-  const keys = trust.level === "signed" ? readTrustedKeys(trust.keys, options.policyFiles) : [];
+  if (!demandsVerity(trust) || measured.kind !== "digest") return judged(nothing, []);
+  const keys = readTrustedKeys(trust, options.policyFiles);
   const places: Place[] = [];
   const commits = deploymentCommits(commit, (id) => {
     const found = ostreeCommit(sysroot, id);
     places.push({ path: found?.origin ?? `${sysroot.label}/${REPOSITORY}`, found: describeCommit(id, found) });
     return found;
   });
+  // signatures of the bare digest do not count for a deployment (judgeDeployment), so none are looked for
   return judged({ commits, signatures: [], keys }, places);
 }
 

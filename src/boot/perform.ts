@@ -169,15 +169,14 @@ function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan
   const { decision, rungs, held } = building;
   if (mount === "none") return;
   const step: Step = { name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" };
-  const stateDirectory = (): Descriptor => openState(decision.sysroot, source ?? raise());
+  const stateDirectory = (): Descriptor => decision.sources?.get(source ?? raise()) ?? held.use(openState(decision.sysroot, source ?? raise()));
   during(step, () => {
     if (mount === "bind") {
-      using bound = stateDirectory();
-      tree.mountOn(name, held.use(cloneDirectory(bound)));
+      tree.mountOn(name, held.use(cloneDirectory(stateDirectory())));
       return;
     }
     using covered = tree.open(covers);
-    using base = mount === "overlay" ? stateDirectory() : undefined;
+    const base = mount === "overlay" ? stateDirectory() : undefined;
     const writable = held.use(base === undefined ? during({ ...STEPS.transient, name: step.name }, () => transientLayer(covered, limits)) : persistentLayer(base, covered));
     if (writable.mount !== undefined) building.layers.set(name, writable.mount);
     const label = mount === "transient" ? "transient" : "overlay";

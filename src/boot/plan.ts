@@ -34,8 +34,8 @@ export interface DeploymentPlan {
   readonly stateroot: string;
   readonly commit: string;
   readonly serial: number;
-  /** Where its keys are, for /run/ostree-booted; at level "signed". */
-  readonly keys: readonly string[];
+  /** The file that holds the key by which its commit was verified, for /run/ostree-booted; at level "signed". */
+  readonly key: string | undefined;
 }
 
 export interface RootPlan {

@@ -1,19 +1,26 @@
 /** The first step: the kernel command line and the policy, read once. */
 
 import { type ImageArgument, MAX_COMMAND_LINE, parseImageArguments, type SkippedArgument, splitCommandLine, type Token } from "../cmdline-parser/index.ts";
-import { type ConfigWarning, DEFAULT_POLICY, parseSetupRootConfig, type Policy, stricterTrust, trustOfWish } from "../config/index.ts";
+import { buildTimePath, type ConfigWarning, DEFAULT_POLICY, parseBuildTime, parseSetupRootConfig, type Policy } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno } from "../linux/index.ts";
+import { asksForSignatures, policyOf, type TrustPolicy } from "../trust/index.ts";
 import { readConfigFile, readInput } from "./config-file.ts";
 import type { BootOptions } from "./options.ts";
 import { type OstreeInputs, readOstreeInputs } from "./ostree-inputs.ts";
 import type { PolicyFiles } from "./trusted-keys.ts";
 
+/** The configuration, with everything that has a say in what is trusted. */
+export interface BootPolicy extends Omit<Policy, "trust"> {
+  /** undefined: trust is as composefs-setup-root has it. */
+  readonly trust: TrustPolicy | undefined;
+}
+
 export interface Inputs {
   readonly tokens: readonly Token[];
   readonly candidates: readonly ImageArgument[];
   readonly skipped: readonly SkippedArgument[];
-  readonly policy: Policy;
+  readonly policy: BootPolicy;
   readonly configFound: boolean;
   readonly warnings: readonly ConfigWarning[];
   readonly ostree: OstreeInputs;
@@ -33,10 +40,17 @@ function readCommandLine(given: string | undefined): Uint8Array {
 }
 
 /** @throws SealrootError SR-E101; a missing file is the default policy, as for the peers */
-export function readPolicy(path: string, files?: PolicyFiles): Pick<Inputs, "policy" | "configFound" | "warnings"> {
+function readPolicy(path: string, files: PolicyFiles | undefined): Pick<Inputs, "configFound" | "warnings"> & { readonly policy: Policy } {
   const text = readConfigFile(path, files);
   if (text === undefined) return { policy: DEFAULT_POLICY, configFound: false, warnings: [] };
   return { ...parseSetupRootConfig(text, path), configFound: true };
+}
+
+/** When the initramfs was built: the dracut module's word for it, beside the configuration. @throws SealrootError SR-E246, SR-E101 */
+function readBuildTime(config: string, files: PolicyFiles | undefined): number | undefined {
+  const path = buildTimePath(config);
+  const bytes = readConfigFile(path, files);
+  return bytes === undefined ? undefined : parseBuildTime(bytes, path);
 }
 
 export function readInputs(options: BootOptions): Inputs {
@@ -48,6 +62,7 @@ export function readInputs(options: BootOptions): Inputs {
   const ordered = options.layout === "bootc" ? candidates.toSorted((a, b) => Number(a.key === "composefs") - Number(b.key === "composefs")) : candidates;
   const ostree = readOstreeInputs(tokens, options.policyFiles);
   const { policy, configFound, warnings } = readPolicy(options.config, options.policyFiles);
-  const trust = stricterTrust(policy.trust, trustOfWish(ostree.wish, ostree.config.keyPath));
+  const said = { table: policy.trust, wish: ostree.wish, keyPath: ostree.config.keyPath };
+  const trust = policyOf({ ...said, builtAt: asksForSignatures(said) ? readBuildTime(options.config, options.policyFiles) : undefined });
   return { tokens, candidates: ordered, skipped, policy: { ...policy, trust }, configFound, warnings, ostree };
 }

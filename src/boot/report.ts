@@ -40,7 +40,7 @@ function imageRecord({ plan, measurement }: Decision): Record<string, unknown> {
   const { argument, deployment } = plan;
   if (argument !== undefined) return { image: { argument: argument.text, digest: argument.digest, algorithm: argument.algorithm } };
   if (deployment === undefined) return {};
-  const { keys: _, ...facts } = deployment;
+  const { key: _, ...facts } = deployment;
   const measured = measurement?.kind === "digest" ? { digest: measurement.digest, algorithm: measurement.algorithm } : {};
   return { image: { argument: deployment.argument, ...measured }, deployment: facts };
 }

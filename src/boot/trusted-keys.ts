@@ -3,6 +3,7 @@
 import { describeCause, SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno, isLink, listDirectory, O, openPath, readUpTo, reopen, statAt } from "../linux/index.ts";
 import { MAX_KEY_FILE_BYTES, parsePublicKeys, type TrustedKey } from "../ostree/index.ts";
+import type { Requirement, TrustPolicy } from "../trust/index.ts";
 
 /** Where the policy's paths are looked up: the running system, which in a boot is the initramfs, or an initramfs in a file. */
 export interface PolicyFiles {
@@ -43,12 +44,14 @@ export const RUNNING_SYSTEM: PolicyFiles = {
 };
 
 /**
- * All keys of the paths that the policy names, each key once.
+ * For each requirement of the policy all keys of the paths that it names, each key once.
  * @throws SealrootError SR-E230 for a path that is missing or cannot be read, SR-E231 where there is no key, SR-E232 for a file
  * that is malformed, SR-E229 for one that is too large
  */
-export function readTrustedKeys(paths: readonly string[], files: PolicyFiles = RUNNING_SYSTEM): TrustedKey[] {
-  if (paths.length === 0) throw new SealrootError("SR-E231", { details: [["policy", "the policy names no keys"]] });
+export const readTrustedKeys = ({ requirements }: TrustPolicy, files: PolicyFiles = RUNNING_SYSTEM): TrustedKey[][] => requirements.map((requirement) => keysOf(requirement, files));
+
+function keysOf({ source, keys: paths }: Requirement, files: PolicyFiles): TrustedKey[] {
+  if (paths.length === 0) throw new SealrootError("SR-E231", { details: [["policy", `${source} names no keys`]] });
   const keys = new Map<string, TrustedKey>();
   for (const path of paths) for (const key of keysAt(path, files)) if (!keys.has(key.id)) keys.set(key.id, key);
   return [...keys.values()];

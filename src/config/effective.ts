@@ -26,7 +26,7 @@ export interface EffectiveMounts {
  *
  * @param volatile the last value of `systemd.volatile`, undefined if absent
  */
-export function effectiveMounts(policy: Policy, layout: Layout, volatile: string | undefined): EffectiveMounts {
+export function effectiveMounts(policy: Pick<Policy, "etc" | "var">, layout: Layout, volatile: string | undefined): EffectiveMounts {
   const choose = ({ mount, limits }: DirectoryPolicy, fallback: MountKind): EffectiveMount =>
     mount === undefined
       ? { mount: fallback, limits, reason: `default of the ${layout} layout` }

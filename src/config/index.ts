@@ -1,8 +1,9 @@
 /**
- * The configuration in the initramfs as one typed policy: what is mounted over the image, and what
- * it takes to be trusted. Pure: the caller reads the file, this room reads its text.
+ * The configuration in the initramfs as typed values: what is mounted over the image, and what the files say about trust.
+ * Pure: the caller reads the files, this room reads their text; what follows from it for trust is trust/'s to say.
  */
 export { effectiveMounts, type EffectiveMount, type EffectiveMounts, type Layout } from "./effective.ts";
+export { buildTimePath, parseBuildTime } from "./build-time.ts";
 export {
   DEFAULT_POLICY,
   type ConfigWarning,
@@ -13,10 +14,9 @@ export {
   type RootPolicy,
   type TransientLimits,
   type TrustLevel,
-  type TrustPolicy,
+  type TrustTable,
 } from "./policy.ts";
 export { parseSetupRootConfig } from "./setup-root.ts";
 export {
-  type ComposefsWish, DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig, raiseWish,
+  type ComposefsWish, DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, parseWishArgument, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig,
 } from "./prepare-root.ts";
-export { stricterTrust, trustOfWish } from "./stricter.ts";

@@ -32,24 +32,25 @@ export interface RootPolicy {
 /** none: as the argument says; verity: the kernel checks every byte; signed: and a signature covers the digest. */
 export type TrustLevel = "none" | "verity" | "signed";
 
-export interface TrustPolicy {
+/** The [trust] table as it is written; what it comes to, with everything else that has a say, is trust/'s TrustPolicy. */
+export interface TrustTable {
   readonly level: TrustLevel;
   readonly keys: readonly string[];
   /** How many distinct keys must have signed; at least 1. */
   readonly threshold: number;
   readonly revoked: readonly string[];
-  /** Nothing signed as older than this is accepted; Unix seconds. */
-  readonly notBefore: number | undefined;
-  /** Whether `?` on the kernel command line may switch verity off. Never true at level "signed". */
-  readonly insecureArgument: boolean;
+  /** Nothing signed as older than this is accepted: Unix seconds; "build": what the initramfs was built with. */
+  readonly notBefore: number | "build" | undefined;
+  /** Whether `?` on the kernel command line may switch verity off; undefined when it is not said. Never true at level "signed". */
+  readonly insecureArgument: boolean | undefined;
 }
 
 export interface Policy {
   readonly root: RootPolicy;
   readonly etc: DirectoryPolicy;
   readonly var: DirectoryPolicy;
-  /** undefined: there is no [trust] table; trust is as composefs-setup-root has it. */
-  readonly trust: TrustPolicy | undefined;
+  /** undefined: there is no [trust] table. */
+  readonly trust: TrustTable | undefined;
 }
 
 /** Something in the configuration that has no effect. The boot goes on. */

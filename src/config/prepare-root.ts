@@ -1,6 +1,6 @@
 /**
- * prepare-root.conf, OSTree's configuration of a boot (ostree-prepare-root(1)), as values; and what it means with
- * `ostree.prepare-root.composefs=` on the kernel command line. The argument can raise the level here, never lower it.
+ * prepare-root.conf, OSTree's configuration of a boot (ostree-prepare-root(1)), and `ostree.prepare-root.composefs=` on the kernel
+ * command line, as values. What they come to together, and beside a [trust] table, is for trust/ to say.
  */
 
 import { SealrootError } from "../errors/index.ts";
@@ -29,7 +29,6 @@ export const PREPARE_ROOT_ARGUMENT = "ostree.prepare-root.composefs";
 const WISHES: Readonly<Record<string, ComposefsWish>> = {
   signed: "signed", verity: "verity", yes: "yes", true: "yes", "1": "yes", maybe: "maybe", no: "no", false: "no", "0": "no",
 };
-const RANK: Readonly<Record<ComposefsWish, number>> = { no: 0, maybe: 1, yes: 2, verity: 3, signed: 4 };
 
 export const NO_PREPARE_ROOT: PrepareRootConfig = {
   composefs: "no", keyPath: DEFAULT_BINDING_KEY, rootTransient: false, rootReadOnly: false, etcTransient: false, sysrootReadOnly: undefined,
@@ -59,13 +58,5 @@ export function parsePrepareRoot(bytes: Uint8Array, path: string): PrepareRootCo
   };
 }
 
-/**
- * The configuration's wish and the argument's: the higher one. OSTree lets the argument lower it, and an initramfs that asks for
- * signatures then boots what nobody signed.
- * @param argument the value on the kernel command line, undefined when it is not there
- */
-export function raiseWish(configured: ComposefsWish, argument: string | undefined): ComposefsWish {
-  if (argument === undefined) return configured;
-  const asked = wishOf(argument, `kernel command line, ${PREPARE_ROOT_ARGUMENT}=`);
-  return RANK[asked] > RANK[configured] ? asked : configured;
-}
+/** The value of the argument. @throws SealrootError SR-E101 */
+export const parseWishArgument = (text: string): ComposefsWish => wishOf(text, `kernel command line, ${PREPARE_ROOT_ARGUMENT}=`);

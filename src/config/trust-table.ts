@@ -6,18 +6,17 @@
  * and for a key of [trust] that stands in another place.
  */
 
+import { LATEST } from "./build-time.ts";
 import type { Document } from "./document.ts";
 import { distance, suggestion } from "./names.ts";
-import type { ConfigWarning, TrustLevel, TrustPolicy } from "./policy.ts";
+import type { ConfigWarning, TrustLevel, TrustTable } from "./policy.ts";
 import { problem, Section } from "./section.ts";
 
 const TRUST_KEYS = ["level", "keys", "threshold", "revoked", "not-before", "insecure-argument"];
 const LEVELS: readonly TrustLevel[] = ["none", "verity", "signed"];
-/** End of the year 9999; milliseconds, given by mistake, are beyond it. */
-const LATEST = 253_402_300_799;
 
 /** @returns undefined if there is no [trust] table. @throws SealrootError SR-E101 */
-export function readTrust(document: Document, warnings: ConfigWarning[]): TrustPolicy | undefined {
+export function readTrust(document: Document, warnings: ConfigWarning[]): TrustTable | undefined {
   if (!Object.hasOwn(document.root, "trust")) return undefined;
   const section = new Section(document, "trust", warnings);
   for (const key of section.unknownKeys(TRUST_KEYS)) {
@@ -25,8 +24,9 @@ export function readTrust(document: Document, warnings: ConfigWarning[]): TrustP
   }
   const level = section.choice("level", LEVELS);
   if (level === undefined) throw section.refuse(undefined, "[trust] says no level", `level = ${LEVELS.map((name) => JSON.stringify(name)).join(", ")}`);
-  const insecureArgument = section.boolean("insecure-argument") ?? level === "none";
-  if (level === "signed" && insecureArgument) {
+  const insecureArgument = section.boolean("insecure-argument");
+  // a file that contradicts itself: only here is it known which line says so
+  if (level === "signed" && insecureArgument === true) {
     throw section.refuse("insecure-argument", 'level = "signed" and insecure-argument = true contradict each other', "one of them, not both");
   }
   return {
@@ -40,12 +40,13 @@ export function readTrust(document: Document, warnings: ConfigWarning[]): TrustP
 }
 
 /** Seconds since 1970, UTC. A date without an offset from UTC is no point in time and is refused. */
-function readTime(section: Section, key: string): number | undefined {
+function readTime(section: Section, key: string): TrustTable["notBefore"] {
   const value = section.value(key);
+  if (value === "build") return value;
   const seconds = value instanceof Temporal.Instant ? Math.floor(value.epochMilliseconds / 1000) : value;
   if (seconds === undefined) return undefined;
   if (typeof seconds === "number" && Number.isInteger(seconds) && seconds >= 0 && seconds <= LATEST) return seconds;
-  throw section.wrong(key, "a date and time with its offset, such as 2026-11-01T00:00:00Z, or seconds since 1970");
+  throw section.wrong(key, 'a date and time with its offset, such as 2026-11-01T00:00:00Z, seconds since 1970, or "build"');
 }
 
 /** Refuses an unknown name that was probably meant as (part of) [trust]. `path` is where it stands. */

@@ -1,11 +1,9 @@
 /** The rules for what is not an image: no argument, a kernel that cannot enforce, a tree given for testing. */
 
-import type { TrustPolicy } from "../config/index.ts";
 import { type Allowed, describePolicy, type Refused } from "./judge.ts";
+import { demandsVerity, type TrustPolicy } from "./policy.ts";
 
 export type AbsenceVerdict = { readonly allowed: true; readonly reasons: readonly string[] } | Refused;
-
-const demands = (policy: TrustPolicy | undefined): policy is TrustPolicy => policy !== undefined && policy.level !== "none";
 
 /**
  * No argument names an image. With a policy that asks for verity or more this is refused (SR-E102): leaving the
@@ -13,14 +11,14 @@ const demands = (policy: TrustPolicy | undefined): policy is TrustPolicy => poli
  */
 export function judgeAbsence(policy: TrustPolicy | undefined): AbsenceVerdict {
   const reasons = [describePolicy(policy)];
-  if (demands(policy)) return { allowed: false, code: "SR-E102", reasons: [...reasons, "without an image there is nothing to verify"] };
+  if (demandsVerity(policy)) return { allowed: false, code: "SR-E102", reasons: [...reasons, "without an image there is nothing to verify"] };
   return { allowed: true, reasons: [...reasons, "a boot without an image is not refused"] };
 }
 
 /** `--root-fs`: a tree that nothing authenticates takes the place of the image (SR-E108 where the policy asks for more). */
 export function judgeTestRoot(policy: TrustPolicy | undefined): AbsenceVerdict {
   const reasons = [describePolicy(policy)];
-  if (demands(policy)) return { allowed: false, code: "SR-E108", reasons };
+  if (demandsVerity(policy)) return { allowed: false, code: "SR-E108", reasons };
   return { allowed: true, reasons: [...reasons, "--root-fs: nothing is verified"] };
 }
 

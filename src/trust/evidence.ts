@@ -26,16 +26,27 @@ export interface Evidence {
   /** In the order in which they were found; any of them that satisfies the policy is enough. */
   readonly commits: readonly FoundCommit[];
   readonly signatures: readonly FoundSignature[];
-  /** From the initramfs. Revoked ones among them are sorted out by the judge. */
-  readonly keys: readonly TrustedKey[];
+  /** From the initramfs: those of each requirement of the policy, in its order. Revoked ones among them are sorted out by the judge. */
+  readonly keys: readonly (readonly TrustedKey[])[];
+}
+
+/** A key whose signature was verified, for one requirement of the policy. */
+export interface Signer {
+  readonly id: string;
+  /** The file that the key is in. */
+  readonly origin: string;
+  /** Who asked for it: Requirement.source. */
+  readonly requirement: string;
 }
 
 /** Who vouches for the image, in a verdict at level "signed". */
 export interface Voucher {
   /** undefined: signatures over the bare digest. */
   readonly commitId: string | undefined;
-  /** Of the keys whose signatures were verified; as many as the policy's threshold. */
+  /** Of the keys whose signatures were verified, each once. */
   readonly keyIds: readonly string[];
+  /** For each requirement in turn as many as its threshold; a key may stand here for more than one. */
+  readonly signers: readonly Signer[];
   /** Seconds since 1970; undefined for a bare digest, which carries no date. */
   readonly timestamp: bigint | undefined;
   readonly origin: string;

@@ -1,9 +1,10 @@
 /** May this image, measured so, be booted for this argument under this policy? */
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
-import type { TrustLevel, TrustPolicy } from "../config/index.ts";
+import type { TrustLevel } from "../config/index.ts";
 import type { ErrorCode } from "../errors/index.ts";
 import type { Evidence, Voucher } from "./evidence.ts";
+import type { TrustPolicy } from "./policy.ts";
 
 /** What FS_IOC_MEASURE_VERITY said about the opened image. */
 export type Measurement =

@@ -4,15 +4,19 @@
  * A commit counts when, in this order: its id is the SHA-256 of its bytes; enough distinct trusted keys, none of them
  * revoked, have signed those bytes; they are a well-formed commit; it names the image's digest; it is not older than the
  * floor. So nothing in a commit is read before it is authenticated. One that counts is enough, whatever else lies beside it.
+ *
+ * Enough keys: as many as each requirement of the policy asks for, of that requirement's own. Requirements are not shared out among
+ * commits: one that meets the first and another one that meets the second are two that do not count.
  */
 
-import type { TrustPolicy } from "../config/index.ts";
 import { type ErrorCode, SealrootError } from "../errors/index.ts";
 import { bytesEntry, type Commit, type DetachedSignature, keyId, MAX_COMMIT_BYTES, objectId, parseCommit, parseKeyId, parseSignatures, type TrustedKey } from "../ostree/index.ts";
+import { type Diagnosis, diagnosticEffort, explainMismatch, explainSignature } from "./diagnose.ts";
 import { digestMessage } from "./digest-message.ts";
-import type { Evidence, FoundCommit, Voucher } from "./evidence.ts";
+import type { Evidence, FoundCommit, Signer, Voucher } from "./evidence.ts";
 import type { Allowed, Refused } from "./judge.ts";
-import { Effort, findSigners, isDamaged, type Signers } from "./signers.ts";
+import type { TrustPolicy } from "./policy.ts";
+import { Effort, isDamaged, SignedBytes } from "./signers.ts";
 
 export interface Image {
   readonly algorithm: "sha256" | "sha512";
@@ -28,38 +32,50 @@ export interface Image {
 const MAX_CANDIDATES = 64;
 
 /** Why one candidate does not do. */
-interface Shortfall {
-  readonly code: ErrorCode;
-  readonly reason: string;
+interface Shortfall extends Diagnosis {
   /** The digest that a commit names in the place of the image's, in hex. */
   readonly names?: string | undefined;
+  /** Looks closer, where that may tell more; only once the image is refused. */
+  readonly diagnose?: (effort: Effort) => Diagnosis | undefined;
 }
 
 /** How much a refusal tells, most first: what came nearest to being accepted, and what nobody would do by accident. */
 const TELLING: readonly ErrorCode[] = [
-  "SR-E228", "SR-E210", "SR-E227", "SR-E223", "SR-E222", "SR-E226", "SR-E225", "SR-E229", "SR-E224", "SR-E221", "SR-E234", "SR-E220",
+  "SR-E228", "SR-E210", "SR-E227", "SR-E223", "SR-E222", "SR-E245", "SR-E250", "SR-E247", "SR-E248", "SR-E226", "SR-E249", "SR-E225", "SR-E229", "SR-E224", "SR-E221", "SR-E234", "SR-E220",
 ];
 
+/** The keys of one requirement. */
 interface Keys {
+  /** Who asks for them. */
+  readonly source: string;
   readonly trusted: readonly TrustedKey[];
   readonly revoked: readonly TrustedKey[];
+  readonly threshold: number;
+}
+
+/** What each candidate is judged by. */
+interface Demands {
+  readonly image: Image;
+  readonly keys: readonly Keys[];
   /** Ids of keys that are revoked, with or without the key itself at hand. */
   readonly revokedIds: ReadonlySet<string>;
-  readonly threshold: number;
+  readonly notBefore: number | undefined;
+  readonly evidence: Evidence;
+  readonly effort: Effort;
 }
 
 export function judgeEvidence(policy: TrustPolicy, image: Image, evidence: Evidence, before: readonly string[]): Allowed | Refused {
   const refuse = (code: ErrorCode, ...reasons: string[]): Refused => ({ allowed: false, code, reasons: [...before, ...reasons] });
-  const keys = sortKeys(policy, evidence.keys);
-  if ("code" in keys) return refuse(keys.code, keys.reason);
+  const sorted = sortKeys(policy, evidence.keys);
+  if ("code" in sorted) return refuse(sorted.code, sorted.reason);
   if (evidence.commits.length + evidence.signatures.length > MAX_CANDIDATES) {
     return refuse("SR-E229", `${evidence.commits.length} commits and ${evidence.signatures.length} signatures for one image, of at most ${MAX_CANDIDATES}`);
   }
   if (evidence.commits.length + evidence.signatures.length === 0) return refuse("SR-E107", "there is no commit for this image and no signature of its digest");
 
-  const effort = new Effort();
+  const demands: Demands = { ...sorted, image, notBefore: policy.notBefore, evidence, effort: new Effort() };
   const shortfalls: Shortfall[] = [];
-  for (const candidate of candidates(policy, image, evidence, keys, effort)) {
+  for (const candidate of candidates(demands)) {
     const outcome = attempt(candidate);
     if ("keyIds" in outcome) {
       const who = outcome.commitId === undefined ? "signatures of the digest" : `commit ${outcome.commitId}`;
@@ -68,35 +84,48 @@ export function judgeEvidence(policy: TrustPolicy, image: Image, evidence: Evide
     }
     shortfalls.push(outcome);
   }
-  const [worst] = shortfalls.toSorted((a, b) => TELLING.indexOf(a.code) - TELLING.indexOf(b.code));
-  const refused = refuse(worst?.code ?? "SR-E107", ...shortfalls.map(({ reason }) => reason));
+  const effort = diagnosticEffort();
+  const told = shortfalls.map(({ diagnose, ...shortfall }): Shortfall => {
+    const closer = diagnose?.(effort);
+    return closer === undefined ? shortfall : { ...shortfall, code: closer.code, reason: `${shortfall.reason}; ${closer.reason}` };
+  });
+  const [worst] = told.toSorted((a, b) => TELLING.indexOf(a.code) - TELLING.indexOf(b.code));
+  const refused = refuse(worst?.code ?? "SR-E107", ...told.map(({ reason }) => reason));
   return worst?.names === undefined ? refused : { ...refused, expected: `${image.algorithm}:${worst.names}`, found: `${image.algorithm}:${image.digest}` };
 }
 
-function sortKeys(policy: TrustPolicy, found: readonly TrustedKey[]): Keys | Shortfall {
+function sortKeys({ requirements, revoked }: TrustPolicy, found: Evidence["keys"]): Pick<Demands, "keys" | "revokedIds"> | Shortfall {
   const revokedIds = new Set<string>();
-  for (const text of policy.revoked) {
+  for (const text of revoked) {
     const id = parseKeyId(text);
     if (id === undefined) return { code: "SR-E101", reason: `revoked: ${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64` };
     revokedIds.add(id);
   }
-  // Distinct by the key itself, and called by the id that it has, whoever made the list.
-  const distinct = [...new Map(found.map((key) => [key.publicKey.toHex(), { ...key, id: keyId(key.publicKey) }])).values()];
-  const trusted = distinct.filter(({ id }) => !revokedIds.has(id));
-  const revoked = distinct.filter(({ id }) => revokedIds.has(id));
-  // A threshold of zero would be met by nothing at all.
-  const threshold = Number.isInteger(policy.threshold) && policy.threshold >= 1 ? policy.threshold : Infinity;
-  if (distinct.length === 0) return { code: "SR-E231", reason: "there is no trusted key in the initramfs" };
-  return { trusted, revoked, revokedIds, threshold };
+  // level "signed" without anybody who has to sign would be met by nothing at all
+  if (requirements.length === 0) return { code: "SR-E231", reason: "the policy does not say whose signatures it asks for" };
+  const keys: Keys[] = [];
+  for (const [index, { source, threshold }] of requirements.entries()) {
+    // Distinct by the key itself, and called by the id that it has, whoever made the list.
+    const distinct = [...new Map((found[index] ?? []).map((key) => [key.publicKey.toHex(), { ...key, id: keyId(key.publicKey) }])).values()];
+    if (distinct.length === 0) return { code: "SR-E231", reason: `there is no trusted key in the initramfs for ${source}` };
+    keys.push({
+      source,
+      trusted: distinct.filter(({ id }) => !revokedIds.has(id)),
+      revoked: distinct.filter(({ id }) => revokedIds.has(id)),
+      // A threshold of zero would be met by nothing at all.
+      threshold: Number.isInteger(threshold) && threshold >= 1 ? threshold : Infinity,
+    });
+  }
+  return { keys, revokedIds };
 }
 
 type Candidate = { readonly origin: string; readonly judge: () => Voucher | Shortfall };
 
-function* candidates(policy: TrustPolicy, image: Image, { commits, signatures }: Evidence, keys: Keys, effort: Effort): Generator<Candidate> {
-  for (const commit of commits) yield { origin: commit.origin, judge: () => judgeCommit(commit, policy, image, keys, effort) };
-  if (signatures.length === 0) return;
+function* candidates(demands: Demands): Generator<Candidate> {
+  const { commits, signatures } = demands.evidence;
+  for (const commit of commits) yield { origin: commit.origin, judge: () => judgeCommit(commit, demands) };
   const [first] = signatures;
-  yield { origin: first?.origin ?? "", judge: () => judgeBareDigest(signatures, policy, image, keys, effort) };
+  if (first !== undefined) yield { origin: first.origin, judge: () => judgeBareDigest(demands) };
 }
 
 /** Whatever goes wrong with one candidate is a reason against that candidate, and against no other. */
@@ -110,27 +139,31 @@ function attempt({ origin, judge }: Candidate): Voucher | Shortfall {
   }
 }
 
-function judgeCommit(found: FoundCommit, policy: TrustPolicy, image: Image, keys: Keys, effort: Effort): Voucher | Shortfall {
+const trustedOf = ({ keys }: Demands): TrustedKey[] => keys.flatMap(({ trusted }) => trusted);
+
+function judgeCommit(found: FoundCommit, demands: Demands): Voucher | Shortfall {
   const { bytes, origin } = found;
+  const { image, notBefore, effort } = demands;
   const not = (code: ErrorCode, reason: string): Shortfall => ({ code, reason: `${origin}: ${reason}` });
   if (bytes.length > MAX_COMMIT_BYTES) return not("SR-E229", `a commit of ${bytes.length} bytes, of at most ${MAX_COMMIT_BYTES}`);
   const id = objectId(bytes);
-  if (id !== found.id) return not("SR-E226", `the bytes are those of commit ${id}, the name says ${found.id}`);
+  if (id !== found.id) {
+    return { ...not("SR-E226", `the bytes have the id ${id}, the name says ${found.id}`), diagnose: (more) => explainMismatch(found, trustedOf(demands), more) };
+  }
 
   if (found.commitmeta === undefined) return not("SR-E220", "the commit has no detached metadata (.commitmeta)");
   const { signatures, problem } = parseSignatures(found.commitmeta);
   if (signatures.length === 0) return problem === undefined ? not("SR-E220", "the detached metadata holds no Ed25519 signature") : not("SR-E234", problem);
-  const result = findSigners(bytes, signatures, keys.trusted, keys.threshold, effort);
-  const shortfall = judgeSigners(bytes, result, signatures, keys, effort);
-  if (shortfall !== undefined) return not(shortfall.code, shortfall.reason);
+  const signers = judgeSigners(new SignedBytes(bytes, signatures, effort), demands, origin);
+  if ("code" in signers) return signers;
 
   const commit = parseCommit(bytes);
   const other = namesOther(commit, image);
   if (other !== undefined) return { ...not(other.code, other.reason), names: other.names };
-  if (policy.notBefore !== undefined && commit.timestamp < BigInt(policy.notBefore)) {
-    return not("SR-E228", `the commit is of ${describeTime(commit.timestamp)}, the policy asks for ${describeTime(BigInt(policy.notBefore))} or later`);
+  if (notBefore !== undefined && commit.timestamp < BigInt(notBefore)) {
+    return not("SR-E228", `the commit is of ${describeTime(commit.timestamp)}, the policy asks for ${describeTime(BigInt(notBefore))} or later`);
   }
-  return { commitId: id, keyIds: result.signers.map((key) => key.id), timestamp: commit.timestamp, origin };
+  return { commitId: id, ...signers, timestamp: commit.timestamp, origin };
 }
 
 /** undefined when the commit names the image; else what it says instead. */
@@ -148,35 +181,58 @@ export function namesOther(commit: Commit, { digest, metadataKeys, mismatch }: I
   return { code: same ? mismatch : "SR-E227", reason: `the commit is for another image: ${what}`, ...(same ? { names: first[1].toHex() } : {}) };
 }
 
-function judgeBareDigest(found: Evidence["signatures"], policy: TrustPolicy, image: Image, keys: Keys, effort: Effort): Voucher | Shortfall {
-  const origin = found.map((signature) => signature.origin).join(", ");
+function judgeBareDigest(demands: Demands): Voucher | Shortfall {
+  const { image, notBefore, effort, evidence } = demands;
+  const origin = evidence.signatures.map((signature) => signature.origin).join(", ");
   const message = digestMessage(image.algorithm, image.digest);
-  const signatures = found.map(({ bytes, keyId }): DetachedSignature => ({ bytes, claimedKeyId: keyId }));
+  const signatures = evidence.signatures.map(({ bytes, keyId }): DetachedSignature => ({ bytes, claimedKeyId: keyId }));
   // Here the name says which key to try, so it is the only one tried.
-  const signers = keys.trusted.filter((key) => signatures.some((signature) => signature.claimedKeyId === key.id && findSigners(message, [signature], [key], 1, effort).signers.length === 1));
-  const rest = signatures.filter(({ claimedKeyId }) => !signers.some(({ id }) => id === claimedKeyId));
-  const shortfall = judgeSigners(message, { signers, rest }, signatures, keys, effort);
-  if (shortfall !== undefined) return { code: shortfall.code, reason: `${origin}: ${shortfall.reason}` };
-  if (policy.notBefore !== undefined) return { code: "SR-E228", reason: `${origin}: a signature of the bare digest carries no date, and the policy has a floor (not-before); sign a commit` };
-  return { commitId: undefined, keyIds: signers.map(({ id }) => id), timestamp: undefined, origin };
+  const signers = judgeSigners(new SignedBytes(message, signatures, effort, true), demands, origin);
+  if ("code" in signers) return signers;
+  if (notBefore !== undefined) return { code: "SR-E228", reason: `${origin}: a signature of the bare digest carries no date, and the policy has a floor (not-before); sign a commit` };
+  return { commitId: undefined, ...signers, timestamp: undefined, origin };
 }
 
-/** undefined when enough keys have signed. */
-function judgeSigners(message: Uint8Array, { signers, rest }: Signers, signatures: readonly DetachedSignature[], keys: Keys, effort: Effort): Shortfall | undefined {
-  if (signers.length >= keys.threshold) return undefined;
-  const revoked = findSigners(message, rest, keys.revoked, keys.revoked.length, effort).signers.map(({ id }) => id);
-  const also = revoked.length > 0 ? `; revoked: ${revoked.join(", ")}` : "";
-  if (signers.length > 0) {
-    return { code: "SR-E223", reason: `${signers.length} of ${keys.threshold} keys have signed: ${signers.map(({ id }) => id).join(", ")}${also}` };
+/** Whether enough keys of each requirement have signed. Every one is looked at, so that a refusal says which are not met. */
+function judgeSigners(signed: SignedBytes, demands: Demands, origin: string): Pick<Voucher, "keyIds" | "signers"> | Shortfall {
+  const outcomes = demands.keys.map((keys) => judgeRequirement(signed, keys, demands.revokedIds));
+  const unmet = outcomes.flatMap((outcome) => ("code" in outcome ? [outcome] : []));
+  const [worst] = unmet.toSorted((a, b) => TELLING.indexOf(a.code) - TELLING.indexOf(b.code));
+  if (worst === undefined) {
+    const signers = outcomes.flatMap((outcome) => ("code" in outcome ? [] : outcome.signers));
+    return { keyIds: [...new Set(signers.map(({ id }) => id))], signers };
   }
-  if (revoked.length > 0) return { code: "SR-E222", reason: `signed by revoked keys only: ${revoked.join(", ")}` };
+  // signed by somebody who counts, only not for all who are asked for
+  const inPart = worst.code === "SR-E221" && unmet.length < outcomes.length;
+  const each = outcomes.map((outcome, index) => `${demands.keys[index]?.source ?? ""}: ${"code" in outcome ? outcome.reason : `signed by ${outcome.signers.map(({ id }) => id).join(", ")}`}`);
+  const shortfall: Shortfall = { code: inPart ? "SR-E245" : worst.code, reason: `${origin}: ${outcomes.length === 1 ? worst.reason : each.join("; ")}` };
+  if (shortfall.code !== "SR-E221" && shortfall.code !== "SR-E224") return shortfall;
+  return { ...shortfall, diagnose: (effort) => explainSignature(signed.signatures, trustedOf(demands), otherMessages(signed, demands), effort) };
+}
+
+/** What a signature may be of instead. */
+function otherMessages({ message }: SignedBytes, { image, evidence }: Demands): { name: string; message: Uint8Array }[] {
+  const commits = evidence.commits.map(({ bytes, origin }) => ({ name: `the bytes of ${origin}`, message: bytes }));
+  const all = [...commits, { name: "the bare digest of the image", message: digestMessage(image.algorithm, image.digest) }];
+  return all.filter((other) => Buffer.compare(other.message, message) !== 0);
+}
+
+function judgeRequirement(signed: SignedBytes, { source, trusted, revoked, threshold }: Keys, revokedIds: ReadonlySet<string>): { readonly signers: readonly Signer[] } | Shortfall {
+  const { signers, rest } = signed.signersAmong(trusted, threshold);
+  if (signers.length >= threshold) return { signers: signers.map(({ id, origin }) => ({ id, origin, requirement: source })) };
+  const byRevoked = signed.signersAmong(revoked, revoked.length, rest).signers.map(({ id }) => id);
+  const also = byRevoked.length > 0 ? `; revoked: ${byRevoked.join(", ")}` : "";
+  if (signers.length > 0) {
+    return { code: "SR-E223", reason: `${signers.length} of ${threshold} keys have signed: ${signers.map(({ id }) => id).join(", ")}${also}` };
+  }
+  if (byRevoked.length > 0) return { code: "SR-E222", reason: `signed by revoked keys only: ${byRevoked.join(", ")}` };
   const claims = [...new Set(rest.flatMap(({ claimedKeyId }) => claimedKeyId ?? []))];
-  const claimedRevoked = claims.filter((id) => keys.revokedIds.has(id) && !keys.revoked.some((key) => key.id === id));
+  const claimedRevoked = claims.filter((id) => revokedIds.has(id) && !revoked.some((key) => key.id === id));
   if (claimedRevoked.length > 0) return { code: "SR-E222", reason: `said to be signed by revoked keys: ${claimedRevoked.join(", ")}` };
-  const damaged = rest.filter((signature) => isDamaged(signature, [...keys.trusted, ...keys.revoked])).length;
-  if (damaged === rest.length) return { code: "SR-E224", reason: `${damaged} of ${signatures.length} signatures are damaged, none is valid` };
+  const damaged = rest.filter((signature) => isDamaged(signature, [...trusted, ...revoked])).length;
+  if (damaged === rest.length) return { code: "SR-E224", reason: `${damaged} of ${signed.signatures.length} signatures are damaged, none is valid` };
   const claimed = claims.length > 0 ? ` (they are said to be by ${claims.slice(0, 8).join(", ")})` : "";
-  return { code: "SR-E221", reason: `none of ${signatures.length} signatures is by one of ${keys.trusted.length} trusted keys over these bytes${claimed}` };
+  return { code: "SR-E221", reason: `none of ${signed.signatures.length} signatures is by one of ${trusted.length} trusted keys over these bytes${claimed}` };
 }
 
 function describeTime(seconds: bigint): string {

@@ -10,11 +10,15 @@ import type { DetachedSignature, TrustedKey } from "../ostree/index.ts";
 import { isPossibleSignature, verifySignature } from "../ostree/ed25519.ts";
 
 /** Bytes hashed, and for each attempt what else it costs, expressed in bytes hashed in the same time. One second and a half, at most. */
-const MAX_WORK = 2 ** 30;
+export const MAX_WORK = 2 ** 30;
 const WORK_PER_ATTEMPT = 32768;
 
 export class Effort {
-  #left = MAX_WORK;
+  #left: number;
+
+  constructor(work = MAX_WORK) {
+    this.#left = work;
+  }
 
   /** @throws SealrootError SR-E229 */
   spend(bytes: number): void {
@@ -30,22 +34,49 @@ export interface Signers {
   readonly rest: readonly DetachedSignature[];
 }
 
-/** Looks for signatures of these bytes by distinct keys until there are `enough`. @throws SealrootError SR-E229 */
-export function findSigners(message: Uint8Array, signatures: readonly DetachedSignature[], keys: readonly TrustedKey[], enough: number, effort: Effort): Signers {
-  const signers: TrustedKey[] = [];
-  const rest = new Set(signatures);
-  for (const key of keys) {
-    for (const signature of rest) {
-      if (signers.length >= enough) break;
-      if (signature.bytes.length !== 64) continue;
-      effort.spend(message.length);
-      if (!verifySignature(key.publicKey, message, signature.bytes)) continue;
-      signers.push(key);
-      rest.delete(signature);
-      break;
-    }
+/** Bytes, and signatures that may be of them. What was found out once, for one requirement of the policy, holds for the next. */
+export class SignedBytes {
+  readonly message: Uint8Array;
+  readonly signatures: readonly DetachedSignature[];
+  readonly #effort: Effort;
+  readonly #byClaim: boolean;
+  readonly #known = new Map<DetachedSignature, Map<string, boolean>>();
+
+  /** @param byClaim a signature is only tried with the key that it is said to be by */
+  constructor(message: Uint8Array, signatures: readonly DetachedSignature[], effort: Effort, byClaim = false) {
+    this.message = message;
+    this.signatures = signatures;
+    this.#effort = effort;
+    this.#byClaim = byClaim;
   }
-  return { signers, rest: [...rest] };
+
+  /** Looks for signatures by distinct keys, each with the id that it really has, until there are `enough`. @throws SealrootError SR-E229 */
+  signersAmong(keys: readonly TrustedKey[], enough: number, signatures: readonly DetachedSignature[] = this.signatures): Signers {
+    const signers: TrustedKey[] = [];
+    const rest = new Set(signatures);
+    for (const key of keys) {
+      for (const signature of rest) {
+        if (signers.length >= enough) break;
+        if (!this.#isBy(key, signature)) continue;
+        signers.push(key);
+        rest.delete(signature);
+        break;
+      }
+    }
+    return { signers, rest: [...rest] };
+  }
+
+  #isBy(key: TrustedKey, signature: DetachedSignature): boolean {
+    if (signature.bytes.length !== 64 || (this.#byClaim && signature.claimedKeyId !== key.id)) return false;
+    const known = this.#known.get(signature) ?? new Map<string, boolean>();
+    this.#known.set(signature, known);
+    const before = known.get(key.id);
+    if (before !== undefined) return before;
+    this.#effort.spend(this.message.length);
+    const valid = verifySignature(key.publicKey, this.message, signature.bytes);
+    known.set(key.id, valid);
+    return valid;
+  }
 }
 
 /**

@@ -72,7 +72,7 @@ describe("/run/ostree-booted", () => {
   });
 
   test("signed names the key, a transient /etc its layer, a transient root what it is", () => {
-    const signed = plan({ level: "signed", deployment: { keys: ["/etc/ostree/initramfs-root-binding.key"] }, directories: [{ name: "etc", mount: "transient" }], root: { transient: true, readOnly: true } });
+    const signed = plan({ level: "signed", deployment: { key: "/etc/ostree/initramfs-root-binding.key" }, directories: [{ name: "etc", mount: "transient" }], root: { transient: true, readOnly: true } });
     expect(entries(encodeBooted(signed, place)).slice(1)).toEqual([
       ["root.transient", true], ["root.transient-ro", true], ["composefs.signed", "/etc/ostree/initramfs-root-binding.key"], ["composefs", true], ["composefs.verity", true],
       ["sysroot-ro", true], ["transient-etc", "/run/ostree/transient-etc"],

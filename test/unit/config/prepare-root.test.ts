@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SealrootError } from "../../../src/errors/index.ts";
-import { type ComposefsWish, DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, raiseWish } from "../../../src/config/index.ts";
+import { DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, parseWishArgument } from "../../../src/config/index.ts";
 import { parseKeyFile, stringValue } from "../../../src/config/keyfile.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -62,13 +62,6 @@ describe("prepare-root.conf", () => {
 });
 
 describe("ostree.prepare-root.composefs=", () => {
-  const order: readonly ComposefsWish[] = ["no", "maybe", "yes", "verity", "signed"];
-  for (const [i, configured] of order.entries()) {
-    for (const [j, argument] of order.entries()) {
-      const raised = order[Math.max(i, j)] ?? "signed";
-      test(`${configured} with ${argument} is ${raised}`, () => expect(raiseWish(configured, argument)).toBe(raised));
-    }
-    test(`${configured} without it stays`, () => expect(raiseWish(configured, undefined)).toBe(configured));
-  }
-  test.each(["", "Signed", "2"])("%j stops the boot", (value) => expect(refusal(() => raiseWish("signed", value)).code).toBe("SR-E101"));
+  test.each([["signed", "signed"], ["verity", "verity"], ["1", "yes"], ["maybe", "maybe"], ["0", "no"]] as const)("%s is %s", (value, wish) => expect(parseWishArgument(value)).toBe(wish));
+  test.each(["", "Signed", "2", "constructor"])("%j stops the boot", (value) => expect(refusal(() => parseWishArgument(value)).code).toBe("SR-E101"));
 });

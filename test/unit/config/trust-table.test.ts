@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { parseSetupRootConfig, type TrustPolicy } from "../../../src/config/index.ts";
+import { parseSetupRootConfig, type TrustTable } from "../../../src/config/index.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
 
 const parse = (text: string) => parseSetupRootConfig(text, "conf.toml");
-const trust = (lines: string): TrustPolicy | undefined => parse(`[trust]\n${lines}\n`).policy.trust;
+const trust = (lines: string): TrustTable | undefined => parse(`[trust]\n${lines}\n`).policy.trust;
 
 function failure(text: string): Record<string, string> {
   try {
@@ -16,11 +16,14 @@ function failure(text: string): Record<string, string> {
 }
 
 describe("[trust]", () => {
-  test("the level is all it takes; `?` is allowed at level none only", () => {
-    const rest = { keys: [], threshold: 1, revoked: [], notBefore: undefined };
-    expect(trust('level = "none"')).toEqual({ level: "none", insecureArgument: true, ...rest });
-    expect(trust('level = "verity"')).toEqual({ level: "verity", insecureArgument: false, ...rest });
-    expect(trust('level = "signed"')).toEqual({ level: "signed", insecureArgument: false, ...rest });
+  test("the level is all it takes; what is not said stays unsaid", () => {
+    const rest = { keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: undefined };
+    for (const level of ["none", "verity", "signed"] as const) expect(trust(`level = "${level}"`)).toEqual({ level, ...rest });
+  });
+
+  test('not-before = "build" is what the dracut module fills in; nothing near it is', () => {
+    expect(trust('level = "signed"\nnot-before = "build"')?.notBefore).toBe("build");
+    for (const text of ["Build", "built", "", "now", "2026-11-01T00:00:00Z"]) expect(() => trust(`level = "signed"\nnot-before = ${JSON.stringify(text)}`)).toThrow(expect.objectContaining({ code: "SR-E101" }));
   });
 
   test("everything", () => {

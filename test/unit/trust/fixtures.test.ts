@@ -1,14 +1,13 @@
 /** The verdicts on commits, signatures and keys that the real ostree made, beside ostree's own. */
 
 import { describe, expect, test } from "bun:test";
-import type { TrustPolicy } from "../../../src/config/index.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
 import { parsePublicKeys } from "../../../src/ostree/index.ts";
 import { deploymentCommits, judgeDeployment } from "../../../src/trust/deployment.ts";
-import type { FoundCommit } from "../../../src/trust/index.ts";
+import type { FoundCommit, TrustPolicy } from "../../../src/trust/index.ts";
 import { commitBytes, commitmetaBytes, fixture, manifest, named, type Case } from "../ostree/fixtures.ts";
 
-const signed: TrustPolicy = { level: "signed", keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: false };
+const signed: TrustPolicy = { level: "signed", requirements: [{ source: "[trust]", keys: [], threshold: 1 }], revoked: [], notBefore: undefined, insecureArgument: false };
 
 /** For each case, the verdict with each key file of the manifest, in its order: "signed", or the code of the refusal. */
 const verdicts: Readonly<Record<string, string>> = {
@@ -64,8 +63,8 @@ const verdicts: Readonly<Record<string, string>> = {
   bootc_derived: "E210",
   bootc_nobase: "E220",
   plain_child: "E220",
-  "swap.os2-under-os1": "E226 E226 E226 E226",
-  "swap.os2-under-os1.old-image": "E226 E226 E226 E226",
+  "swap.os2-under-os1": "E250 E226 E226 E250",
+  "swap.os2-under-os1.old-image": "E250 E226 E226 E250",
   tampered: "E226 E226 E226 E226",
   dup_right_first: "E225 E221",
   dup_wrong_first: "E225 E221",
@@ -112,7 +111,7 @@ function verdict(record: Case, keyFile: string, policy = signed): string {
   try {
     const keys = parsePublicKeys(fixture(`keys/${keyFile}.key`), keyFile);
     const commits = deploymentCommits(record.deployment_commit_id, repository(record));
-    const result = judgeDeployment({ policy, measured: { kind: "digest", algorithm: "sha256", digest: digestOf(record.image) }, evidence: { commits, signatures: [], keys } });
+    const result = judgeDeployment({ policy, measured: { kind: "digest", algorithm: "sha256", digest: digestOf(record.image) }, evidence: { commits, signatures: [], keys: [keys] } });
     return result.allowed ? result.level : result.code.slice(3);
   } catch (error) {
     if (error instanceof SealrootError) return error.code.slice(3);
@@ -154,8 +153,8 @@ describe("a deployment", () => {
   const good = manifest.cases.find(({ name }) => name === "os1.good") as Case;
   const bootc = manifest.cases.find(({ name }) => name === "bootc") as Case;
   const measured = { kind: "digest", algorithm: "sha256", digest: digestOf("tree1") } as const;
-  const evidence = (record: Case) => ({ commits: deploymentCommits(record.deployment_commit_id, repository(record)), signatures: [], keys: parsePublicKeys(fixture("keys/good.key"), "good") });
-  const verity: TrustPolicy = { ...signed, level: "verity" };
+  const evidence = (record: Case) => ({ commits: deploymentCommits(record.deployment_commit_id, repository(record)), signatures: [], keys: [parsePublicKeys(fixture("keys/good.key"), "good")] });
+  const verity: TrustPolicy = { ...signed, level: "verity", requirements: [] };
 
   test("at level verity the commit names the image, signed or not; and its bytes have its id", () => {
     const words = (name: string): string => verdict(manifest.cases.find((candidate) => candidate.name === name) as Case, "good", verity);

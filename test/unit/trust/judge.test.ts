@@ -1,14 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { TrustPolicy } from "../../../src/config/index.ts";
-import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Measurement, type Verdict } from "../../../src/trust/index.ts";
+import { judge, judgeAbsence, judgeEnforcement, judgeTestRoot, type Measurement, type TrustPolicy, type Verdict } from "../../../src/trust/index.ts";
 
 const A = "a1".repeat(32);
 const B = "b2".repeat(32);
 const L = "c3".repeat(64);
 
 const make = (level: TrustPolicy["level"], insecureArgument: boolean): TrustPolicy => ({
-  level, insecureArgument, keys: [], threshold: 1, revoked: [], notBefore: undefined,
+  level, insecureArgument, requirements: level === "signed" ? [{ source: "[trust]", keys: [], threshold: 1 }] : [], revoked: [], notBefore: undefined,
 });
 
 const policies = {

@@ -2,12 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { TrustPolicy } from "../../../src/config/index.ts";
 import type { ErrorCode } from "../../../src/errors/index.ts";
 import { appendSignature, emptyDirtree, dirmeta, MAX_COMMIT_BYTES, objectId, type TrustedKey, type Variant, writeCommit, writeCommitMeta } from "../../../src/ostree/index.ts";
 import { generateSecretKey, type SecretKey, sign } from "../../../src/ostree/secret-keys.ts";
 import { digestMessage } from "../../../src/trust/digest-message.ts";
-import { type Evidence, type FoundCommit, type FoundSignature, judge, judgeEnforcement, type JudgeInput, type Verdict } from "../../../src/trust/index.ts";
+import { type Evidence, type FoundCommit, type FoundSignature, judge, judgeEnforcement, type JudgeInput, type Requirement, type TrustPolicy, type Verdict } from "../../../src/trust/index.ts";
 
 const DIGEST = "a1".repeat(32);
 const OTHER = "b2".repeat(32);
@@ -16,7 +15,12 @@ const NOW = 1_800_000_000n;
 const [alice, bob, carol, mallory] = [generateSecretKey(), generateSecretKey(), generateSecretKey(), generateSecretKey()];
 const trusted = (...keys: SecretKey[]): TrustedKey[] => keys.map(({ id, publicKey }) => ({ id, publicKey, origin: "/etc/sealroot/keys" }));
 
-const policy = (changes: Partial<TrustPolicy> = {}): TrustPolicy => ({ level: "signed", keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: false, ...changes });
+/** One requirement, with this threshold, unless there are others. */
+type Changes = Partial<TrustPolicy> & { readonly threshold?: number };
+const asked = (source: string, threshold = 1): Requirement => ({ source, keys: [], threshold });
+const policy = ({ threshold = 1, ...changes }: Changes = {}): TrustPolicy => ({ level: "signed", requirements: [asked("[trust]", threshold)], revoked: [], notBefore: undefined, insecureArgument: false, ...changes });
+/** What is found; `keys` are those of the only requirement. */
+type Found = Partial<Omit<Evidence, "keys">> & { readonly keys?: readonly TrustedKey[] };
 const argument: JudgeInput["argument"] = { algorithm: "sha256", digest: DIGEST, insecure: false, version: 1 };
 const measured = { kind: "digest", algorithm: "sha256", digest: DIGEST } as const;
 
@@ -30,8 +34,8 @@ const signedBy = (bytes: Uint8Array, ...keys: SecretKey[]): FoundCommit => found
 const attributed = (bytes: Uint8Array, message: Uint8Array, key: SecretKey): FoundCommit => found(bytes, appendSignature(undefined, sign(key, message), key.id));
 const bare = (key: SecretKey, digest = DIGEST, keyId = key.id): FoundSignature => ({ keyId, bytes: sign(key, digestMessage("sha256", digest)), origin: `${keyId.slice(0, 6)}.ed25519` });
 
-const decide = (evidence: Partial<Evidence>, changes: Partial<TrustPolicy> = {}, input: Partial<JudgeInput> = {}): Verdict =>
-  judge({ policy: policy(changes), argument, measured, evidence: { commits: [], signatures: [], keys: trusted(alice, bob), ...evidence }, ...input });
+const decide = ({ keys = trusted(alice, bob), ...evidence }: Found, changes: Changes = {}, input: Partial<JudgeInput> = {}): Verdict =>
+  judge({ policy: policy(changes), argument, measured, evidence: { commits: [], signatures: [], keys: [keys], ...evidence }, ...input });
 const word = (verdict: Verdict): string => (verdict.allowed ? verdict.level : verdict.code);
 
 const release = commitBytes();
@@ -40,7 +44,7 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => bytes.with(at, (b
 const aliceMeta = writeCommitMeta([sign(alice, release)]);
 
 describe("what boots", () => {
-  const good: readonly (readonly [string, Partial<Evidence>, Partial<TrustPolicy>?])[] = [
+  const good: readonly (readonly [string, Found, Changes?])[] = [
     ["a signed commit", { commits: [signedBy(release, alice)] }],
     ["signed by the other key", { commits: [signedBy(release, bob)] }],
     ["beside an unknown key's signature", { commits: [signedBy(release, mallory, alice)] }],
@@ -86,7 +90,7 @@ describe("what boots", () => {
 });
 
 describe("attacks", () => {
-  const attacks: readonly (readonly [string, ErrorCode, Partial<Evidence>, Partial<TrustPolicy>?, Partial<JudgeInput>?])[] = [
+  const attacks: readonly (readonly [string, ErrorCode, Found, Changes?, Partial<JudgeInput>?])[] = [
     ["nothing found", "SR-E107", {}],
     ["unsigned: no detached metadata", "SR-E220", { commits: [found(release, undefined)] }],
     ["unsigned: empty detached metadata", "SR-E220", { commits: [found(release, new Uint8Array())] }],
@@ -117,7 +121,7 @@ describe("attacks", () => {
     ["signature of zeros", "SR-E224", { commits: [found(release, writeCommitMeta([new Uint8Array(64)]))] }],
     ["signature of another commit", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, second)]))] }],
     ["signature of another commit, attributed", "SR-E224", { commits: [attributed(release, second, alice)] }],
-    ["signature of the digest beside the commit", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, digestMessage("sha256", DIGEST))]))] }],
+    ["signature of the digest beside the commit", "SR-E247", { commits: [found(release, writeCommitMeta([sign(alice, digestMessage("sha256", DIGEST))]))] }],
     ["signature of the id in the place of the bytes", "SR-E221", { commits: [found(release, writeCommitMeta([sign(alice, Uint8Array.fromHex(objectId(release)))]))] }],
     ["commit of another image", "SR-E227", { commits: [signedBy(commitBytes({ names: OTHER }), alice)] }],
     ["commit that names no image", "SR-E227", { commits: [signedBy(commitBytes({ key: "note" }), alice)] }],
@@ -126,13 +130,19 @@ describe("attacks", () => {
     ["commit with half the digest", "SR-E227", { commits: [signedBy(commitBytes({ names: DIGEST.slice(0, 32) }), alice)] }],
     ["commit with no digest bytes", "SR-E227", { commits: [signedBy(commitBytes({ names: "" }), alice)] }],
     ["commit with the digest as text", "SR-E227", { commits: [signedBy(writeCommit({ metadata: [{ key: "composefs.digest.v1-sha256-12", type: "s", value: DIGEST }], timestamp: NOW, rootDirtree: OTHER, rootDirmeta: OTHER }), alice)] }],
-    ["truncated commit", "SR-E226", { commits: [found(release.slice(0, -1), aliceMeta, objectId(release))] }],
-    ["padded commit", "SR-E226", { commits: [found(Uint8Array.from([...release, 0]), aliceMeta, objectId(release))] }],
+    ["truncated commit", "SR-E249", { commits: [found(release.slice(0, -1), aliceMeta, objectId(release))] }],
+    ["padded commit", "SR-E248", { commits: [found(Uint8Array.from([...release, 0]), aliceMeta, objectId(release))] }],
     ["truncated commit under its own id, signed", "SR-E225", { commits: [signedBy(release.slice(0, -1), alice)] }],
     ["padded commit under its own id, signed", "SR-E225", { commits: [signedBy(Uint8Array.from([...release, 0]), alice)] }],
     ["no commit at all, signed", "SR-E225", { commits: [signedBy(new Uint8Array(), alice)] }],
-    ["commit id that does not match", "SR-E226", { commits: [found(release, aliceMeta, OTHER)] }],
-    ["another validly signed commit under this one's name", "SR-E226", { commits: [found(second, writeCommitMeta([sign(alice, second)]), objectId(release))] }],
+    ["commit id that does not match", "SR-E250", { commits: [found(release, aliceMeta, OTHER)] }],
+    ["another validly signed commit under this one's name", "SR-E250", { commits: [found(second, writeCommitMeta([sign(alice, second)]), objectId(release))] }],
+    ["a changed commit under the old one's name, well-formed and unsigned", "SR-E226", { commits: [found(second, aliceMeta, objectId(release))] }],
+    ["a commit of zeros", "SR-E249", { commits: [found(new Uint8Array(release.length), aliceMeta, objectId(release))] }],
+    ["a commit with a block of zeros behind it", "SR-E248", { commits: [found(Uint8Array.from([...release, ...new Uint8Array(4000)]), aliceMeta, objectId(release))] }],
+    ["signature of another commit that lies beside it", "SR-E247", { commits: [found(release, writeCommitMeta([sign(alice, second)])), found(second, undefined)] }],
+    ["signature of another commit that lies beside it, attributed", "SR-E247", { commits: [attributed(release, second, alice), found(second, undefined)] }],
+    ["signature of a commit in the place of one of the digest", "SR-E247", { commits: [found(release, undefined)], signatures: [{ keyId: alice.id, bytes: sign(alice, release), origin: "f" }] }],
     ["older than the floor", "SR-E228", { commits: [signedBy(release, alice)] }, { notBefore: Number(NOW) + 1 }],
     ["no date, where there is a floor", "SR-E228", { signatures: [bare(alice)] }, { notBefore: 1 }],
     ["`?` on the command line", "SR-E106", { commits: [signedBy(release, alice)] }, {}, { argument: { ...argument, insecure: true } }],
@@ -191,6 +201,49 @@ describe("attacks", () => {
   });
 });
 
+describe("two files that both ask for signatures", () => {
+  /** alice for the [trust] table, bob for prepare-root.conf. */
+  const both = (evidence: Omit<Found, "keys">, changes: Partial<TrustPolicy> = {}, keys: readonly (readonly TrustedKey[])[] = [trusted(alice), trusted(bob)]): Verdict =>
+    judge({
+      policy: policy({ requirements: [asked("[trust]"), asked("prepare-root.conf")], ...changes }), argument, measured,
+      evidence: { commits: [], signatures: [], ...evidence, keys },
+    });
+
+  test("a commit signed for both", () => {
+    const verdict = both({ commits: [signedBy(release, mallory, bob, alice)] });
+    expect(verdict).toMatchObject({ allowed: true, level: "signed", voucher: { keyIds: [alice.id, bob.id] } });
+    expect(verdict.allowed && verdict.voucher?.signers).toEqual([{ id: alice.id, origin: "/etc/sealroot/keys", requirement: "[trust]" }, { id: bob.id, origin: "/etc/sealroot/keys", requirement: "prepare-root.conf" }]);
+  });
+
+  test("one key that both name meets both, each with the file that it is in", () => {
+    const [key] = trusted(alice) as [TrustedKey];
+    const verdict = both({ commits: [signedBy(release, alice)] }, {}, [[{ ...key, origin: "/a" }], [{ ...key, origin: "/b" }]]);
+    expect(verdict).toMatchObject({ allowed: true, voucher: { keyIds: [alice.id], signers: [{ origin: "/a" }, { origin: "/b" }] } });
+  });
+
+  test("signatures of the digest by both", () => expect(word(both({ signatures: [bare(alice), bare(bob)] }))).toBe("signed"));
+
+  const refused: readonly (readonly [string, ErrorCode, Omit<Found, "keys">, string, Partial<TrustPolicy>?, (readonly (readonly TrustedKey[])[])?])[] = [
+    ["signed for the table only", "SR-E245", { commits: [signedBy(release, alice)] }, "prepare-root.conf: none of 1 signatures"],
+    ["signed for OSTree's file only", "SR-E245", { commits: [signedBy(release, bob)] }, "[trust]: none of 1 signatures"],
+    ["signed for neither", "SR-E221", { commits: [signedBy(release, mallory)] }, "prepare-root.conf: none of 1 signatures"],
+    ["two commits, each signed for one", "SR-E245", { commits: [signedBy(release, alice), signedBy(second, bob)] }, "[trust]: none of 1 signatures"],
+    ["a commit for one, the digest for the other", "SR-E245", { commits: [signedBy(release, alice)], signatures: [bare(bob)] }, "prepare-root.conf: none"],
+    ["the second one's key revoked by the table", "SR-E222", { commits: [signedBy(release, alice, bob)] }, "prepare-root.conf: signed by revoked keys only", { revoked: [bob.id] }],
+    ["a key that both name, revoked", "SR-E222", { commits: [signedBy(release, alice)] }, "signed by revoked keys only", { revoked: [alice.id] }, [trusted(alice), trusted(alice)]],
+    ["older than the table's floor", "SR-E228", { commits: [signedBy(release, alice, bob)] }, "or later", { notBefore: Number(NOW) + 1 }],
+    ["the threshold of the first not met", "SR-E223", { commits: [signedBy(release, alice, bob)] }, "[trust]: 1 of 2 keys", { requirements: [asked("[trust]", 2), asked("prepare-root.conf")] }, [trusted(alice, carol), trusted(bob)]],
+    ["no key for the second", "SR-E231", { commits: [signedBy(release, alice, bob)] }, "prepare-root.conf", {}, [trusted(alice), []]],
+    ["keys for the first only", "SR-E231", { commits: [signedBy(release, alice, bob)] }, "prepare-root.conf", {}, [trusted(alice)]],
+    ["nobody who is asked", "SR-E231", { commits: [signedBy(release, alice, bob)] }, "whose signatures", { requirements: [] }, []],
+  ];
+  test.each(refused.map((row) => [row[0], row[1], row] as const))("%s: %s", (_name, code, [, , evidence, says, changes, keys]) => {
+    const verdict = both(evidence, changes, keys);
+    expect(verdict).toMatchObject({ allowed: false, code });
+    expect(verdict.reasons.join("\n")).toContain(says);
+  });
+});
+
 test("what a signature of the bare digest is made over: struct fsverity_formatted_digest", () => {
   expect(digestMessage("sha256", DIGEST).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}01002000${DIGEST}`);
   expect(digestMessage("sha512", "c3".repeat(64)).toHex()).toBe(`${new TextEncoder().encode("FSVerity").toHex()}02004000${"c3".repeat(64)}`);
@@ -230,6 +283,20 @@ describe("properties", () => {
       expect(verdict.allowed).toBe(expected);
       if (verdict.allowed) expect(new Set(verdict.voucher?.keyIds).size).toBe(threshold);
     }), { numRuns: 400 });
+  });
+
+  test("two requirements are met exactly when one commit meets each of them alone", () => {
+    const required = fc.record({ keys: fc.subarray(people, { minLength: 1 }), threshold: fc.constantFrom(1, 2) });
+    fc.assert(fc.property(commit, required, required, fc.subarray(people), (one, first, other, revoked) => {
+      const commits = [make(one)];
+      const demand = (...all: readonly { keys: SecretKey[]; threshold: number }[]): boolean =>
+        judge({
+          policy: policy({ requirements: all.map(({ threshold }, index) => asked(String(index), threshold)), revoked: revoked.map(({ id }) => id) }), argument, measured,
+          evidence: { commits, signatures: [], keys: all.map(({ keys }) => trusted(...keys)) },
+        }).allowed;
+      expect(demand(first, other)).toBe(demand(first) && demand(other));
+      expect(demand(other, first)).toBe(demand(first, other));
+    }), { numRuns: 300 });
   });
 
   test("more evidence never takes a boot away, a stricter policy never gives one", () => {
