@@ -5,7 +5,7 @@ import { errorStyle, print, printError } from "./commands/output.ts";
 import { peerProgram } from "./commands/program-name.ts";
 import { COMMANDS } from "./commands/table.ts";
 import { SealrootError } from "./errors/index.ts";
-import { asSealrootError, renderError, renderHelp } from "./terminal/index.ts";
+import { asksFor, asSealrootError, renderError, renderHelp } from "./terminal/index.ts";
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -28,13 +28,15 @@ function overview(): string {
 /** What a command is doing, for the first line of its error block. */
 const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root", "prepare-root": "cannot mount the root" };
 
+function tellVersion(): number {
+  print(`sealroot ${manifest.version}\n`);
+  return 0;
+}
+
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
   const peer = peerProgram(calledAs);
   const [name, ...rest] = peer === undefined ? argv : [peer.command, ...argv];
-  if (name === "--version" || (peer !== undefined && rest.includes("--version"))) {
-    print(`sealroot ${manifest.version}\n`);
-    return 0;
-  }
+  if (name === "--version") return tellVersion();
   if (name === undefined || name === "--help" || name === "help") {
     (name === undefined ? printError : print)(overview());
     return name === undefined ? 2 : 0;
@@ -42,7 +44,8 @@ async function main(argv: readonly string[], calledAs: string): Promise<number> 
   const row = COMMANDS.find((candidate) => candidate.name === name);
   if (row === undefined) throw new SealrootError("SR-E100", { summary: `there is no command "${name}"` });
   const command = await row.load();
-  if (rest.includes("--help")) {
+  if (peer !== undefined && asksFor("--version", command.help, rest)) return tellVersion();
+  if (asksFor("--help", command.help, rest)) {
     print(renderHelp(command.help));
     return 0;
   }

@@ -5,12 +5,13 @@ import { REPORT_PATH, type Signed } from "../boot/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { type CommandHelp, parseArguments, printable, type Style } from "../terminal/index.ts";
 import { outputStyle, print, printJson } from "./output.ts";
+import { digestOf, foreignMounts, imageMount, isEnforced, isNameless, isUsrCovered, readRootMounts, type RootMount } from "./root-mounts.ts";
 import { signedRows } from "./verdict-text.ts";
 
 export const help: CommandHelp = {
   name: "status",
   summary: "Say what is booted, how it was verified, and what is mounted.",
-  description: `Reads ${REPORT_PATH} and holds it against the mount table of this process.`,
+  description: `Reads ${REPORT_PATH} and holds it against the mount table of this process: what lies over / and /usr there was not looked at by the boot.`,
   options: { json: { kind: "flag", help: "print JSON" } },
   examples: [
     ["sealroot status", "for people"],
@@ -38,41 +39,21 @@ function readReport(): Json | undefined {
   throw new SealrootError("SR-E701");
 }
 
-export interface RootMount {
-  readonly filesystem: string;
-  readonly source: string;
-  readonly options: readonly string[];
-}
-
-/** The topmost mount on `/` in the text of /proc/self/mountinfo (proc(5)). */
-export function rootMount(mountinfo: string): RootMount | undefined {
-  let found: RootMount | undefined;
-  for (const line of mountinfo.split("\n")) {
-    const [before, after] = line.split(" - ", 2);
-    if (before === undefined || after === undefined || before.split(" ")[4] !== "/") continue;
-    const [filesystem = "", source = "", options = ""] = after.split(" ");
-    found = { filesystem, source, options: options.split(",") };
-  }
-  return found;
-}
-
-/** An OSTree deployment's image without fs-verity: nobody knows its digest. */
-const NAMELESS_SOURCE = /^(?:transient:)?composefs$/;
-const COMPOSEFS_SOURCE = /^(?:composefs:|transient:composefs=)([0-9a-f]{64}|[0-9a-f]{128})$/;
-
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
   const report = readReport();
-  const root = rootMount(readFileSync("/proc/self/mountinfo", "utf8"));
-  const digest = root === undefined ? undefined : COMPOSEFS_SOURCE.exec(root.source)?.[1];
+  const mounts = readRootMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+  const root = imageMount(mounts);
+  const digest = digestOf(root);
   if (report === undefined && digest === undefined) throw new SealrootError("SR-E700");
-  const enforced = root?.filesystem === "overlay" && root.options.includes("verity=require");
+  // the programs that run are those in /usr, whatever `/` is
+  const enforced = isEnforced(root) && !isUsrCovered(mounts);
   const image = isRecord(report?.["image"]) ? report["image"] : undefined;
-  const nameless = root !== undefined && NAMELESS_SOURCE.test(root.source) && isRecord(report?.["deployment"]);
+  const nameless = isNameless(root) && isRecord(report?.["deployment"]);
   const agrees = nameless ? image?.["digest"] === undefined : digest !== undefined && image?.["digest"] === digest;
   const signed = agrees && report?.["level"] === "signed" && isRecord(report["signed"]) ? report["signed"] : undefined;
   const level: Status["level"] = digest === undefined || !enforced ? "none" : signed === undefined ? "verity" : "signed";
-  const status = { digest: digest ?? null, level, signed: level === "signed" ? (signed ?? null) : null, root: root ?? null, reportAgrees: report === undefined ? null : agrees, report: report ?? null };
+  const status = { digest: digest ?? null, level, signed: level === "signed" ? (signed ?? null) : null, root: mounts.root ?? null, foreign: foreignMounts(mounts), reportAgrees: report === undefined ? null : agrees, report: report ?? null };
   if (parsed.flag("json")) printJson(status);
   else print(render(status, outputStyle()));
   return 0;
@@ -84,6 +65,8 @@ interface Status {
   /** Who vouched for the image, from the report. */
   readonly signed: Json | null;
   readonly root: RootMount | null;
+  /** What lies over the image's /usr, in words. */
+  readonly foreign: readonly string[];
   readonly reportAgrees: boolean | null;
   readonly report: Json | null;
 }
@@ -99,13 +82,14 @@ function signedFacts(signed: Json): Signed {
   };
 }
 
-function render({ digest, level, signed, root, reportAgrees, report }: Status, style: Style): string {
+function render({ digest, level, signed, root, foreign, reportAgrees, report }: Status, style: Style): string {
   const rows: [label: string, text: string, paint?: (text: string) => string][] = [
-    digest !== null ? ["booted", digest] : root !== null && NAMELESS_SOURCE.test(root.source) ? ["booted", "an image without a fs-verity digest"] : ["booted", "/ is not a composefs mount", style.red],
+    digest !== null ? ["booted", digest] : isNameless(root ?? undefined) ? ["booted", "an image without a fs-verity digest"] : ["booted", "/ is not a composefs mount", style.red],
     level === "none" ? ["verified", "NOT VERIFIED", style.red] : ["verified", "every read, by the kernel (verity=require)", style.green],
   ];
   if (signed !== null) rows.push(...signedRows(signedFacts(signed)).map(([label, text]): [string, string] => [label, text]));
   if (root !== null) rows.push(["/", `${root.filesystem} ${root.source} ${root.options.filter((option) => /^(ro|rw|metacopy|redirect_dir|verity)/.test(option)).join(",")}`]);
+  for (const text of foreign) rows.push(["warning", text, style.red]);
   if (report === null) rows.push(["report", `none (${REPORT_PATH}); booted by another helper`]);
   else {
     const image = isRecord(report["image"]) ? report["image"] : {};

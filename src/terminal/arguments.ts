@@ -77,6 +77,20 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
   return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name)?.[0], all: (name) => values.get(name) ?? [] };
 }
 
+/**
+ * Whether `word`, such as "--help", is among the arguments as an option of its own, even beside mistakes. As with GNU's getopt_long
+ * it is none where it is the value of another option, nor behind `--`.
+ */
+export function asksFor(word: string, { options }: CommandHelp, argv: readonly string[]): boolean {
+  for (let i = 0; i < argv.length && argv[i] !== "--"; i++) {
+    const argument = argv[i] ?? "";
+    if (argument === word) return true;
+    const name = argument.slice(2);
+    if (argument.startsWith("--") && Object.hasOwn(options, name) && options[name]?.kind === "value") i++;
+  }
+  return false;
+}
+
 /** The text of `sealroot NAME --help`. */
 export function renderHelp(help: CommandHelp): string {
   const rows = Object.entries(help.options)

@@ -140,6 +140,9 @@ describe("status", () => {
     expect(text).toMatchObject({ exit: 0, stderr: "" });
     expect(text.stdout).toMatch(new RegExp(`^booted +${it.digest}$`, "m"));
     expect(text.stdout).toMatch(/^verified +NOT VERIFIED$/m);
+    // this machine's programs, shown there, are none of the image's
+    expect(text.stdout).toMatch(/^warning +\/usr is not the image's but \S+ .*: nothing verifies it$/m);
+    expect(parse(status("--json").stdout)["foreign"]).toEqual(expect.arrayContaining([expect.stringMatching(/^\/usr is not the image's/)]));
 
     // a report of another boot is found out, and a missing one is said
     const report = JSON.stringify(bootReport(it.initramfs));

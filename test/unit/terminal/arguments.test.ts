@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SealrootError } from "../../../src/errors/index.ts";
-import { type CommandHelp, parseArguments, renderHelp } from "../../../src/terminal/index.ts";
+import { asksFor, type CommandHelp, parseArguments, renderHelp } from "../../../src/terminal/index.ts";
 
 const HELP: CommandHelp = {
   name: "demo",
@@ -100,6 +100,19 @@ test("any arguments are parsed or refused, nothing else", () => {
       if (!(error instanceof SealrootError)) throw error;
     }
   }));
+});
+
+describe("a request for help", () => {
+  const asks = (...argv: readonly string[]): boolean => asksFor("--help", HELP, argv);
+  test("wherever it stands as an option, beside mistakes too", () => {
+    for (const argv of [["--help"], ["file", "--help"], ["--json", "--help"], ["--sysroot", "/x", "--help"], ["--sysroot=/x", "--help"], ["--unknown", "--help"], ["--sysroot", "--", "--help"]]) expect(asks(...argv)).toBe(true);
+  });
+  test("not as the value of an option, nor behind --, as with GNU's programs", () => {
+    for (const argv of [[], ["--sysroot", "--help"], ["--", "--help"], ["--json", "--", "--help"], ["--sysroot=--help"], ["--help="], ["-help"], ["help"]]) expect(asks(...argv)).toBe(false);
+    expect(parse("--sysroot", "--help").value("sysroot")).toBe("--help");
+    expect(refusal("--help=yes")).toBe('there is no option "--help"');
+  });
+  test("JavaScript's own names take no value", () => expect(asks("--constructor", "--help")).toBe(true));
 });
 
 test("help: usage, aligned options, an example; what is hidden stays so", () => {
