@@ -7,9 +7,10 @@ import { REPORT_BEGIN, REPORT_END } from "./lab/deployment.ts";
 import { debianDisk, LABEL, type SystemDisk } from "./lab/disks.ts";
 import { withConfig } from "./lab/extra-archive.ts";
 import { damagedDisk, flippedByte, onDisk } from "./lab/faults.ts";
-import { bootFiles, executable } from "./lab/initramfs.ts";
+import { type BootFiles, bootFiles, executable } from "./lab/initramfs.ts";
 import type { KernelSeries } from "./lab/kernel.ts";
 import { boot, type BootResult } from "./lab/qemu.ts";
+import { type SignedDisk, signedBootFiles, signedDisk } from "./lab/signed-initramfs.ts";
 import { disks } from "./lab/suite.ts";
 
 /** What ends a boot that was refused. */
@@ -21,10 +22,12 @@ interface Wanted {
   /** Arguments beside root=; default the disk's image. */
   readonly arguments?: (argument: string) => string;
   readonly config?: string;
+  /** Default: no policy. */
+  readonly files?: (series: KernelSeries) => Promise<BootFiles>;
 }
 
-async function start(name: string, { kernel, disk, config, ...wanted }: Wanted): Promise<BootResult> {
-  const [files, { path, argument }] = [await bootFiles(kernel), await disk()];
+async function start(name: string, { kernel, disk, config, files: make = bootFiles, ...wanted }: Wanted): Promise<BootResult> {
+  const [files, { path, argument }] = [await make(kernel), await disk()];
   return boot({
     name,
     kernel: files.kernel,
@@ -81,6 +84,9 @@ function expectStopped(result: BootResult, code: ErrorCode, ...texts: readonly R
 let withProgram: Promise<SystemDisk> | undefined;
 const complete = (): Promise<SystemDisk> => (withProgram ??= debianDisk({ filesystem: "ext4", algorithm: "sha256", executable: executable() }));
 const ext4 = async (): Promise<SystemDisk> => (await disks()).ext4;
+/** With a commit for the image, signed by the key in the initramfs. */
+let withCommit: Promise<SignedDisk> | undefined;
+const signed = (): Promise<SignedDisk> => (withCommit ??= complete().then((disk) => signedDisk("signed", disk)));
 
 interface Case {
   readonly wanted: Wanted;
@@ -99,6 +105,27 @@ const cases: Readonly<Record<string, Case>> = {
       expect(status.join("\n")).toContain("every read, by the kernel (verity=require)");
       expect(status.at(-1)).toBe("status-exit 0");
     },
+  },
+  "6.12: to multi-user, signed": {
+    wanted: { kernel: "6.12", disk: signed, files: signedBootFiles, arguments: (text) => `${text} lab.proof` },
+    check: async (result) => {
+      const { digest, commit, key, ...disk } = await signed();
+      const lines = expectRunning(result, { digest, ...disk });
+      expect(verified(lines)).toBe(true);
+      const booted = JSON.parse(values(lines, "boot.json").join("\n")) as Record<string, unknown>;
+      expect(booted).toMatchObject({ ok: true, level: "signed", enforced: true, image: { digest }, signed: { commit: commit.id, keys: [key.id] } });
+      const status = values(lines, "status:");
+      expect(status.join("\n")).toContain(key.id);
+      expect(status.at(-1)).toBe("status-exit 0");
+    },
+  },
+  "6.12: the same machine without the signature is refused": {
+    wanted: { kernel: "6.12", disk: async () => signedDisk("unsigned", await complete(), { signed: false }), files: signedBootFiles },
+    check: (result) => expectStopped(result, "SR-E220", /commitmeta/),
+  },
+  "6.12: the same machine without any commit is refused, whatever the command line asks for": {
+    wanted: { kernel: "6.12", disk: complete, files: signedBootFiles, arguments: (text) => `${text} ostree.prepare-root.composefs=0 quiet` },
+    check: (result) => expectStopped(result, "SR-E107"),
   },
   "7.2: to multi-user, verified": {
     wanted: { kernel: "7.2", disk: ext4 },

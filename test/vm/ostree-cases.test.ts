@@ -1,11 +1,15 @@
 /** OSTree deployments on real fs-verity: every level and mount, and the disks and command lines that must not boot. */
 
-import { expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import type { ErrorCode } from "../../src/errors/index.ts";
+import { writeCommitMeta } from "../../src/ostree/index.ts";
 import type { BenchCase } from "./lab/bench.ts";
 import { flippedByte } from "./lab/faults.ts";
+import { anotherSignature, claimsGigabyte, flipped, manySignatures, notReduced } from "./lab/forged.ts";
 import { kernel } from "./lab/kernel.ts";
 import { type OstreeDisk, ostreeDisk } from "./lab/ostree-disk.ts";
+import { commitFile, commitLike, deployed, type Deployed } from "./lab/ostree-signed.ts";
+import { Builder, type SignedCommit } from "./lab/signing.ts";
 import { casesOn, type Checked, expectRefused, mountAt, newMounts, reportOf } from "./lab/suite.ts";
 
 type Change = Partial<Omit<BenchCase, "name">>;
@@ -132,4 +136,117 @@ const cases: Record<string, Case> = {
   "refused: a flipped byte of init": refused("SR-E400", [/systemd/], async (disk) => ({ prepare: `file=$(readlink -f ${disk.deployment}/usr/lib/systemd/systemd); cp -a "$file" copy; printf x >> copy; object=$(find ostree/repo/objects -samefile "$file" | head -1); mv -f copy "$object"` })),
 };
 
-casesOn("OSTree deployments", cases, ["6.12"], async () => ostreeDisk(await kernel("7.2")));
+const builder = new Builder();
+afterAll(() => builder[Symbol.dispose]());
+
+/** The disk's commit signed anew, and both keys in the initramfs; what there is of `[trust]` is added to OSTree's configuration. */
+interface Resigned {
+  readonly disk: OstreeDisk;
+  readonly commit: Deployed;
+  /** Of the commit, by "release". */
+  readonly signature: Uint8Array;
+}
+type Resign = (scene: Resigned) => Promise<Change & { readonly commitmeta?: Uint8Array; readonly trust?: string }>;
+
+const TRUST = `[trust]\nlevel = "signed"\nkeys = "${KEY}"\n`;
+
+function resigned(change: Resign, check: Case["check"]): Case {
+  return configured(SIGNED, async (disk) => {
+    const commit = await deployed(disk);
+    const { commitmeta, trust, setup = "", files = {}, ...rest } = await change({ disk, commit, signature: await builder.signature("release", commit.bytes) });
+    const keys = await Promise.all(["release", "second"].map(async (name) => (await builder.key(name)).public));
+    return {
+      ...rest,
+      ...(trust === undefined ? {} : { config: `${TRUST}${trust}\n` }),
+      files: { [disk.commitmeta]: commitmeta ?? (await builder.commitmeta(commit, ["release"])), ...files },
+      setup: `printf '${keys.join("\\n")}\\n' > ${KEY}\n${setup}`,
+    };
+  }, check);
+}
+
+const boots = (change: Resign, keys = ["release"]): Case => {
+  let ids: readonly string[] = [];
+  return resigned(async (scene) => {
+    ids = await Promise.all(keys.map(async (name) => (await builder.key(name)).id));
+    return change(scene);
+  }, (result, disk) => {
+    expect(result.stderr).toBe("");
+    expect(mountsOf(result)).toEqual(usual(disk));
+    expect(mountAt(result, "/sysroot").options).toContain("verity=require");
+    const report = reportOf(result);
+    expect(report).toMatchObject({ level: "signed", enforced: true, image: { digest: disk.digest }, deployment: { commit: disk.commit } });
+    expect((report["signed"] as { keys: string[] }).keys.toSorted()).toEqual(ids.toSorted());
+  });
+};
+const stopped = (code: ErrorCode, texts: readonly (string | RegExp)[], change: Resign): Case => resigned(change, (result) => expectRefused(result, code, ...texts));
+
+/** Seconds since 1970: ostree-deploy.sh. */
+const COMMITTED = 1780000000;
+const floor = (seconds: number): string => `not-before = ${new Date(seconds * 1000).toISOString()}`;
+const TWO = "threshold = 2";
+
+/** Another commit, signed by "release" or not, in the place of this one or beside it. */
+const stored = async (commit: SignedCommit, names: readonly string[], id = commit.id): Promise<Record<string, Uint8Array>> => ({
+  [commitFile(id)]: commit.bytes,
+  ...(names.length === 0 ? {} : { [`${commitFile(id)}meta`]: await builder.commitmeta(commit, names) }),
+});
+/** Shell: the same deployment under another commit's name. The disk's directories of deployments are the only ones that ostree= can name. */
+const deployAs = (disk: OstreeDisk, id: string): string => `mv ${disk.deployment} ostree/deploy/debian/deploy/${id}.0; ${retarget(disk, `../../../deploy/debian/deploy/${id}.0`)}`;
+const linkOut = (path: string): string => `mv ${path} elsewhere; ln -s /run/elsewhere ${path}`;
+
+const signatures: Record<string, Case> = {
+  "two keys have signed, and two are asked for": boots(async ({ commit }) => ({ trust: TWO, commitmeta: await builder.commitmeta(commit, ["second", "stranger", "release"]) }), ["release", "second"]),
+  "malformed signatures before the good one": boots(async ({ signature }) => ({ commitmeta: writeCommitMeta([new Uint8Array(), signature.subarray(1), notReduced(signature), signature]) })),
+  "a revoked key has signed as well": boots(async ({ commit }) => ({ trust: `revoked = ["${(await builder.key("second")).id}"]`, commitmeta: await builder.commitmeta(commit, ["second", "release"]) })),
+  "as old as the floor": boots(async () => ({ trust: floor(COMMITTED) })),
+  "bootc's commit, whose base is signed": resigned(async ({ disk, commit }) => {
+    const merged = commitLike(commit, { base: commit.id });
+    return { files: await stored(merged, []), prepare: deployAs(disk, merged.id) };
+  }, (result, disk) => {
+    expect(result.stderr).toBe("");
+    expect(reportOf(result)).toMatchObject({ level: "signed", enforced: true, image: { digest: disk.digest }, signed: { commit: disk.commit } });
+  }),
+
+  "refused: two signatures by one key": stopped("SR-E223", [/1 of 2/], async ({ commit, signature }) => ({ trust: TWO, commitmeta: writeCommitMeta([signature, anotherSignature(await builder.seed("release"), commit.bytes)]) })),
+  "refused: one signature twice": stopped("SR-E223", [/1 of 2/], async ({ signature }) => ({ trust: TWO, commitmeta: writeCommitMeta([signature, signature]) })),
+  "refused: a revoked key": stopped("SR-E222", [/revoked/], async () => ({ trust: `revoked = ["${(await builder.key("release")).id}"]` })),
+  "refused: older than the floor": stopped("SR-E228", [/not-before|older|later/], async () => ({ trust: floor(COMMITTED + 1) })),
+  "refused: a flipped bit in the signature": stopped("SR-E224", [], async ({ commit, signature }) => {
+    const commitmeta = await builder.commitmeta(commit, ["release"]);
+    return { commitmeta: flipped(commitmeta, Buffer.from(commitmeta).indexOf(signature) + 5) };
+  }),
+  "refused: a signature with S not reduced": stopped("SR-E224", [], async ({ signature }) => ({ commitmeta: writeCommitMeta([notReduced(signature)]) })),
+  "refused: a signature of 65 bytes": stopped("SR-E224", [], async ({ signature }) => ({ commitmeta: writeCommitMeta([new Uint8Array([...signature, 0])]) })),
+  "refused: the signature of another commit": stopped("SR-E221", [], async ({ commit }) => ({ commitmeta: writeCommitMeta([await builder.signature("release", commitLike(commit, { image: undefined }).bytes)]) })),
+  "refused: another signed commit under this one's name": stopped("SR-E226", [], async ({ disk, commit }) => ({ files: await stored(commitLike(commit, { image: "3d".repeat(32) }), ["release"], disk.commit) })),
+  "refused: a commit that is cut short": stopped("SR-E226", [], async ({ commit }) => ({ files: { [commit.file]: commit.bytes.slice(0, -1) } })),
+  "refused: the deployment is named by a signed commit of another image": stopped("SR-E210", [/expected +sha256:3d3d/], async ({ disk, commit }) => {
+    const other = commitLike(commit, { image: "3d".repeat(32) });
+    return { files: await stored(other, ["release"]), prepare: deployAs(disk, other.id) };
+  }),
+  "refused: the deployment is named by a signed commit of no image": stopped("SR-E227", [], async ({ disk, commit }) => {
+    const other = commitLike(commit, { image: undefined });
+    return { files: await stored(other, ["release"]), prepare: deployAs(disk, other.id) };
+  }),
+  "refused: the deployment is named by an unsigned commit of this image": stopped("SR-E220", [], async ({ disk, commit }) => {
+    const other = commitLike(commit, { base: "12".repeat(32) });
+    return { files: await stored(other, []), prepare: deployAs(disk, other.id) };
+  }),
+  "refused: bootc's commit, whose base another key has signed": stopped("SR-E221", [], async ({ disk, commit }) => {
+    const merged = commitLike(commit, { base: commit.id });
+    return { commitmeta: await builder.commitmeta(commit, ["stranger"]), files: await stored(merged, []), prepare: deployAs(disk, merged.id) };
+  }),
+  "refused: ten thousand signatures, the last of them good": stopped("SR-E229", [/10000/], async ({ signature }) => ({ commitmeta: manySignatures(signature, 10_000) })),
+  "refused: detached metadata that claims a gigabyte": stopped("SR-E234", [], async ({ signature }) => ({ commitmeta: claimsGigabyte(signature) })),
+  "refused: detached metadata of a gigabyte": stopped("SR-E229", [/1073741824/], async ({ disk }) => ({ prepare: `truncate -s 1G ${disk.commitmeta}` })),
+  "refused: a commit of a gigabyte": stopped("SR-E229", [/1073741824/], async ({ commit }) => ({ prepare: `truncate -s 1G ${commit.file}` })),
+  "refused: the commit is a link out of the physical root": stopped("SR-E204", [], async ({ commit }) => ({ prepare: linkOut(commit.file), setup: ": > /run/elsewhere" })),
+  "refused: the commit's signatures are a link out of the physical root": stopped("SR-E204", [], async ({ disk }) => ({ prepare: linkOut(disk.commitmeta), setup: ": > /run/elsewhere" })),
+  "refused: an empty key file": stopped("SR-E231", [KEY], async () => ({ setup: `: > ${KEY}` })),
+  "refused: a key of a wrong length": stopped("SR-E232", [KEY], async () => ({ setup: `echo AAAA > ${KEY}` })),
+  "refused: a typo in enabled": stopped("SR-E101", [/singed/], async () => ({ setup: `printf '[composefs]\\nenabled = singed\\n' > ${CONFIG}` })),
+  "refused: a typo in the level": stopped("SR-E101", [/singed/], async () => ({ config: '[trust]\nlevel = "singed"\n' })),
+};
+const disk = async (): Promise<OstreeDisk> => ostreeDisk(await kernel("7.2"));
+casesOn("OSTree deployments", cases, ["6.12"], disk);
+casesOn("signed OSTree deployments", signatures, ["7.2"], disk);

@@ -10,9 +10,12 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs run /run
 modprobe -a virtio_pci virtio_blk
 
+# Without a process for each disk that is looked at: there may be a hundred, and emulated processes are slow.
 disk() {
   for block in /sys/block/vd*; do
-    if [ "$(cat "$block/serial" 2>/dev/null)" = "$1" ]; then echo "/dev/${block##*/}"; return; fi
+    serial=
+    read -r serial 2> /dev/null < "$block/serial"
+    if [ "$serial" = "$1" ]; then echo "/dev/${block##*/}"; return; fi
   done
 }
 

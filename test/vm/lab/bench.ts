@@ -36,7 +36,9 @@ export interface BenchCase {
   readonly program?: string;
   /** Changes of the raw disk. */
   readonly patches?: readonly Patch[];
-  /** Shell, run in the writable physical root beforehand. */
+  /** Files that are put on the disk beforehand, by path without leading slash. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Shell, run in the writable physical root after that. */
   readonly prepare?: string;
   /** Shell, run just before the program. */
   readonly setup?: string;
@@ -115,6 +117,7 @@ function files(cases: readonly BenchCase[]): Record<string, ArchiveFile> {
     put("prepare", one.prepare);
     put("setup", one.setup);
     put("facts", one.facts);
+    for (const [path, content] of Object.entries(one.files ?? {})) all[at(`files/${path}`)] = { content };
     for (const { offset, bytes } of one.patches ?? []) all[at(`patch-${offset}`)] = { content: bytes };
   });
   return all;

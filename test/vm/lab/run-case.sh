@@ -8,9 +8,10 @@ for patch in "$CASE"/patch-*; do
   [ -e "$patch" ] && dd if="$patch" of="$DISK" bs=1 seek="${patch##*/patch-}" conv=notrunc 2> /dev/null
 done
 # Changes made through the filesystem.
-if [ -e "$CASE/prepare" ]; then
+if [ -e "$CASE/prepare" ] || [ -d "$CASE/files" ]; then
   mount -t "$FILE_SYSTEM" "$DISK" /sysroot || exit 1
-  (cd /sysroot && set -e && . "$CASE/prepare") || { echo "prepare failed"; exit 1; }
+  [ ! -d "$CASE/files" ] || cp -R "$CASE/files/." /sysroot || { echo "files cannot be written"; exit 1; }
+  [ ! -e "$CASE/prepare" ] || (cd /sysroot && set -e && . "$CASE/prepare") || { echo "prepare failed"; exit 1; }
   umount /sysroot
 fi
 

@@ -36,13 +36,16 @@ async function runCases<D>(what: string, series: KernelSeries, cases: Readonly<R
   return bench(what, series, await Promise.all(Object.entries(cases).map(async ([name, { make }]) => ({ ...(await make(shared)), name }))));
 }
 
+/** Of the suites of a file: their machines take turns by themselves, and one that has to wait for the others' end wastes a processor. */
+const starters: (() => void)[] = [];
+
 /** Registers a test for each case on each kernel; the machines of all kernels run side by side. */
 export const onKernels = (what: string, cases: Readonly<Record<string, Checked>>, kernels: readonly KernelSeries[]): void => casesOn(what, cases, kernels, disks);
 
 /** The same with other disks. */
 export function casesOn<D>(what: string, cases: Readonly<Record<string, Checked<D>>>, kernels: readonly KernelSeries[], disks: () => Promise<D>): void {
   let machines: Map<KernelSeries, Promise<ReadonlyMap<string, CaseResult>>> | undefined;
-  const machine = (series: KernelSeries): Promise<ReadonlyMap<string, CaseResult>> | undefined => {
+  const start = (): void => {
     machines ??= new Map(
       kernels.map((each) => {
         const results = disks().then((shared) => runCases(what, each, cases, shared));
@@ -50,7 +53,11 @@ export function casesOn<D>(what: string, cases: Readonly<Record<string, Checked<
         return [each, results];
       }),
     );
-    return machines.get(series);
+  };
+  starters.push(start);
+  const machine = (series: KernelSeries): Promise<ReadonlyMap<string, CaseResult>> | undefined => {
+    for (const each of starters) each();
+    return machines?.get(series);
   };
   for (const series of kernels) {
     describe(`${what}, Linux ${series}`, () => {
