@@ -4,7 +4,7 @@ import { SealrootError } from "../errors/index.ts";
 import { checkInitramfs, type CheckReport, DEFAULT_LIMIT, type Finding, type Verdict } from "../initramfs/index.ts";
 import { isTerminal } from "../linux/index.ts";
 import { type CommandHelp, parseArguments, printable, type Style } from "../terminal/index.ts";
-import { BOOT_POLICY } from "./initramfs-policy.ts";
+import { readBootPolicy } from "./initramfs-policy.ts";
 import { readInputFile } from "./input-file.ts";
 import { outputStyle, print, printError, printJson } from "./output.ts";
 
@@ -61,7 +61,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     report = await checkInitramfs(file, path, {
       anyHelper: parsed.flag("any-helper"),
-      policyReader: BOOT_POLICY,
+      policyReader: readBootPolicy,
       limit: mebibytes === undefined ? DEFAULT_LIMIT : Number(mebibytes) * 2 ** 20,
       progress: line.update,
     });

@@ -43,19 +43,27 @@ const filesOf = (tree: Tree): PolicyFiles => ({
 });
 
 /** The boot's own reading, for check-initramfs. */
-export const BOOT_POLICY: PolicyReader = {
-  read(tree, commandLine) {
-    const { policy, configFound, warnings, ostree } = readInputs({
-      sysroot: DEFAULT_SYSROOT, config: DEFAULT_CONFIG, cmdline: commandLine, target: undefined, rootFs: undefined, layout: "composefs", policyFiles: filesOf(tree),
-    });
-    return { policy, configFound, warnings, wish: ostree.wish, ostreeFiles: ostree.files };
-  },
-  trustedKeys(tree, { keys, revoked }) {
-    const revokedIds = new Set(revoked.map((text) => {
-      const id = parseKeyId(text);
-      if (id === undefined) throw new SealrootError("SR-E101", { details: [["file", DEFAULT_CONFIG], ["revoked", `${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64`]] });
-      return id;
+export const readBootPolicy: PolicyReader = (tree, cmdline) => {
+  const policyFiles = filesOf(tree);
+  const { policy: { trust }, configFound, warnings, ostree } = readInputs({
+    sysroot: DEFAULT_SYSROOT, config: DEFAULT_CONFIG, cmdline, target: undefined, rootFs: undefined, layout: "composefs", policyFiles,
+  });
+  const signers = () => {
+    if (trust === undefined) return [];
+    const revoked = new Set(trust.revoked.map(revokedId));
+    const keys = readTrustedKeys(trust, policyFiles);
+    return trust.requirements.map((requirement, index) => ({
+      paths: requirement.keys,
+      ids: (keys[index] ?? []).map(({ id }) => id).filter((id) => !revoked.has(id)),
+      threshold: requirement.threshold,
     }));
-    return readTrustedKeys(keys, filesOf(tree)).map(({ id }) => id).filter((id) => !revokedIds.has(id));
-  },
+  };
+  return { trust, configFound, warnings, wish: ostree.wish, ostreeFiles: ostree.files, signers };
 };
+
+/** @throws SealrootError SR-E101, as the judge does once an image is to be judged */
+function revokedId(text: string): string {
+  const id = parseKeyId(text);
+  if (id === undefined) throw new SealrootError("SR-E101", { details: [["file", DEFAULT_CONFIG], ["revoked", `${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64`]] });
+  return id;
+}

@@ -37,7 +37,7 @@ export function checkCommandLine(commandLine: string, { tree, helper, boot, rele
   for (const { text, insecure, offset } of candidates) {
     if (offset + Buffer.byteLength(text) > LONGEST) findings.error("command line", `${text}: stands beyond the ${LONGEST} bytes that the kernel reads`, "shorten the command line");
     else if (!insecure) findings.ok("command line", text);
-    else if (boot?.policy.trust?.insecureArgument === false) findings.error("command line", `${text}: the policy does not allow \`?\``, "leave `?` out, or set insecure-argument in the policy");
+    else if (boot?.trust?.insecureArgument === false) findings.error("command line", `${text}: the policy does not allow \`?\``, "leave `?` out, or set insecure-argument in the policy");
     else findings.warning("command line", `${text}: verity is optional, what is booted may be unverified`);
   }
   if (helper !== undefined && !candidates.some(({ key }) => startsFor(tree, helper.unit, key))) {

@@ -3,7 +3,7 @@
  * the caller brings along: a second one would judge otherwise some day.
  */
 
-import { parseSetupRootConfig, type ConfigWarning, type Policy, type TrustPolicy } from "../config/index.ts";
+import { parseSetupRootConfig, type ConfigWarning, type TrustLevel, type TrustTable } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { Findings } from "./findings.ts";
 import type { Tree } from "./tree.ts";
@@ -12,31 +12,37 @@ export const CONFIG_PATH = "/usr/lib/composefs/setup-root-conf.toml";
 
 /** What a boot from this initramfs would go by. */
 export interface BootPolicy {
-  /** With what OSTree's configuration and the command line add to its trust. */
-  readonly policy: Policy;
+  /** With what OSTree's configuration and the command line add; undefined where nothing asks for trust. */
+  readonly trust: { readonly level: TrustLevel; readonly insecureArgument: boolean } | undefined;
   readonly configFound: boolean;
   readonly warnings: readonly ConfigWarning[];
   /** OSTree's `enabled`, as raised by the command line. */
   readonly wish: string;
   /** The files of OSTree's configuration that are there. */
   readonly ostreeFiles: readonly string[];
+  /** At level "signed": who has to have signed. @throws SealrootError as in the boot */
+  signers(): readonly Signers[];
+}
+
+export interface Signers {
+  /** Files and directories of keys, as the policy names them. */
+  readonly paths: readonly string[];
+  /** Ids of their keys, without revoked ones. */
+  readonly ids: readonly string[];
+  readonly threshold: number;
 }
 
 export interface CheckedPolicy extends BootPolicy {
   /** The [trust] table as it stands there, which only sealroot reads. */
-  readonly table: TrustPolicy | undefined;
+  readonly table: TrustTable | undefined;
 }
 
-export interface PolicyReader {
-  /** @throws SealrootError as in the boot */
-  read(tree: Tree, commandLine: string): BootPolicy;
-  /** Ids of the keys that the policy trusts, without revoked ones. @throws SealrootError as in the boot */
-  trustedKeys(tree: Tree, trust: TrustPolicy): readonly string[];
-}
+/** The boot's reader. @param commandLine of a unified kernel image; empty where nobody knows it @throws SealrootError as in the boot */
+export type PolicyReader = (tree: Tree, commandLine: string) => BootPolicy;
 
 const CORRECT = "correct it, and rebuild the initramfs";
 
-export const demandsVerity = (boot: BootPolicy | undefined): boolean => boot?.policy.trust !== undefined && boot.policy.trust.level !== "none";
+export const demandsVerity = (boot: BootPolicy | undefined): boolean => boot?.trust !== undefined && boot.trust.level !== "none";
 
 /** A refusal of the boot on one line. */
 function describe(error: SealrootError): string {
@@ -58,42 +64,41 @@ function guarded<T>(check: string, next: string, findings: Findings, act: () => 
 
 /** @param commandLine of a unified kernel image; empty where nobody knows it @returns undefined when the policy cannot be read */
 export function checkPolicy(tree: Tree, reader: PolicyReader, commandLine: string, findings: Findings): CheckedPolicy | undefined {
-  const boot = guarded("policy", CORRECT, findings, () => reader.read(tree, commandLine));
+  const boot = guarded("policy", CORRECT, findings, () => reader(tree, commandLine));
   if (boot === undefined) return undefined;
   for (const { path, line, key, message } of boot.warnings) findings.warning("policy", `${path === CONFIG_PATH ? "" : `${path}: `}${key}${line === undefined ? "" : ` (line ${line})`}: ${message}`);
-  const { policy: { trust }, configFound, wish, ostreeFiles } = boot;
+  const { trust, configFound, wish, ostreeFiles } = boot;
   const table = configFound ? parseSetupRootConfig(tree.file(CONFIG_PATH)?.inode.data ?? new Uint8Array(0), CONFIG_PATH).policy.trust : undefined;
 
   if (configFound) findings.ok("policy", table === undefined ? `${CONFIG_PATH}, no [trust] table` : `${CONFIG_PATH}, level ${table.level}`);
   if (ostreeFiles.length > 0) findings.ok("policy", `${ostreeFiles.join(", ")}, enabled is ${wish}`);
   if (trust === undefined) findings.note("policy", `${configFound ? "nothing in it asks for trust" : `there is no ${CONFIG_PATH}`}: trust is as the argument says, \`?\` included`);
   else if (trust.level !== table?.level) findings.note("policy", `level ${trust.level}, by OSTree's configuration${commandLine === "" ? "" : " or the command line"}`);
-  reportIdle(table, trust, findings);
-  if (trust?.level === "signed") checkKeys(tree, reader, trust, findings);
+  if (table !== undefined && trust !== undefined) reportIdle(table, trust.level, findings);
+  if (trust?.level === "signed") checkKeys(boot, findings);
   return { ...boot, table };
 }
 
 /** What stands in [trust] and has no effect at the level that holds. */
-function reportIdle(table: TrustPolicy | undefined, trust: TrustPolicy | undefined, findings: Findings): void {
-  if (table === undefined || trust === undefined || table.level === "signed") return;
-  const { keys, threshold, revoked, notBefore } = table;
-  const signed = trust.level === "signed";
+function reportIdle(table: TrustTable, level: TrustLevel, findings: Findings): void {
+  if (table.level === "signed") return;
+  const signed = level === "signed";
   const idle = [
-    ...(keys.length > 0 ? ["keys"] : []),
-    ...(threshold > 1 && !signed ? ["threshold"] : []),
-    ...(revoked.length > 0 && !signed ? ["revoked"] : []),
-    ...(notBefore !== undefined && !signed ? ["not-before"] : []),
+    ...(table.keys.length > 0 ? ["keys"] : []),
+    ...(table.threshold > 1 && !signed ? ["threshold"] : []),
+    ...(table.revoked.length > 0 && !signed ? ["revoked"] : []),
+    ...(table.notBefore !== undefined && !signed ? ["not-before"] : []),
   ];
   if (idle.length === 0) return;
-  const why = signed ? "the keys are those that OSTree's configuration names" : `at level "${table.level}" nobody asks for a signature`;
+  const why = signed ? "the keys are those that OSTree's configuration names" : `at level "${level}" nobody asks for a signature`;
   findings.warning("policy", `${idle.join(", ")} in [trust]: no effect, since ${why}`, 'set level = "signed", or leave them out');
 }
 
-function checkKeys(tree: Tree, reader: PolicyReader, trust: TrustPolicy, findings: Findings): void {
-  const ids = guarded("keys", "correct keys or what they name, and rebuild the initramfs", findings, () => reader.trustedKeys(tree, trust));
-  if (ids === undefined) return;
-  if (ids.length < trust.threshold) {
-    const revoked = trust.revoked.length > 0 ? " that are not revoked" : "";
-    findings.error("keys", `there are ${ids.length} keys${revoked}, and ${trust.threshold} have to sign: nothing could be signed well enough`, "install more keys, or lower the threshold; and rebuild the initramfs");
-  } else findings.ok("keys", `${trust.keys.join(", ")}: ${ids.map((id) => `${id.slice(0, 12)}…`).join(", ")}`);
+function checkKeys(boot: BootPolicy, findings: Findings): void {
+  const signers = guarded("keys", "correct keys or what they name, and rebuild the initramfs", findings, () => boot.signers());
+  for (const { paths, ids, threshold } of signers ?? []) {
+    const keys = `${paths.join(", ")}: ${ids.length === 0 ? "none that is not revoked" : ids.map((id) => `${id.slice(0, 12)}…`).join(", ")}`;
+    if (ids.length >= threshold) findings.ok("keys", keys);
+    else findings.error("keys", `${keys}; ${threshold} have to sign: nothing could be signed well enough`, "install more keys, or lower the threshold; and rebuild the initramfs");
+  }
 }

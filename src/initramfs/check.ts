@@ -171,7 +171,7 @@ async function examine(image: Image, unpacker: Unpacker, { anyHelper, policyRead
   if (helper?.identity === "sealroot") checkGuard(tree, demandsVerity(boot), findings);
   else if (helper !== undefined && boot !== undefined) checkPeer(helper, boot, findings);
 
-  const kernels = checkKernels(tree, release, demandsVerity(boot) && boot?.policy.trust?.insecureArgument !== true, findings);
+  const kernels = checkKernels(tree, release, demandsVerity(boot) && boot?.trust?.insecureArgument !== true, findings);
   findings.list.push(...policyFindings.list);
   if (image.uki !== undefined) {
     if (commandLine === undefined) findings.warning("command line", "there is no section .cmdline: the boot loader's is taken, which nothing signs");

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { BOOT_POLICY } from "../../../src/commands/initramfs-policy.ts";
+import { readBootPolicy } from "../../../src/commands/initramfs-policy.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
 import { checkInitramfs, type CheckReport, DEFAULT_LIMIT } from "../../../src/initramfs/index.ts";
 import { keyId } from "../../../src/ostree/index.ts";
 import { bytes, cpio, elf, type Entry, uki, withDirectories } from "./build.ts";
 import { type Changes, COMMAND_LINE, CONFIG, DIGEST, goodInitramfs, goodUki, MODULES, RELEASE, sealrootProgram, UNITS } from "./good.ts";
 
-const check = (file: Uint8Array, anyHelper = false): Promise<CheckReport> => checkInitramfs(file, "FILE", { anyHelper, limit: DEFAULT_LIMIT, policyReader: BOOT_POLICY });
+const check = (file: Uint8Array, anyHelper = false): Promise<CheckReport> => checkInitramfs(file, "FILE", { anyHelper, limit: DEFAULT_LIMIT, policyReader: readBootPolicy });
 const said = ({ findings }: CheckReport, verdict: string): readonly string[] => findings.filter((one) => one.verdict === verdict).map((one) => `${one.check}: ${one.text}`);
 
 describe("an initramfs in which nothing is missing", () => {
@@ -65,7 +65,7 @@ const ERRORS: readonly Case[] = [
   ["no modprobe", { without: ["usr/bin/modprobe"] }, `kernel: ${RELEASE}: modprobe is not in it: the kernel cannot load its modules`],
   ["a broken policy", { with: [{ path: CONFIG, data: "[etc\n" }] }, /^policy: .*setup-root-conf\.toml: the configuration is not valid TOML/],
   ["a policy that leads nowhere", { with: [link(CONFIG, "/nowhere")] }, `policy: /${CONFIG}: the configuration cannot be used, found a symbolic link, not a regular file (SR-E101)`],
-  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, "keys: there is no trusted key, the policy names no keys (SR-E231)"],
+  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, "keys: there is no trusted key, [trust] names no keys (SR-E231)"],
   ["signed, and the keys are missing", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\nkeys = ["/etc/keys/a.pem"]\n' }] }, "keys: /etc/keys/a.pem: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"],
   ["no guard where the policy asks for verity", { without: ["usr/lib/sealroot/guard"], with: [{ path: CONFIG, data: '[trust]\nlevel = "verity"\n' }] }, "guard: /usr/lib/sealroot/guard is not in it"],
   [
@@ -171,8 +171,8 @@ describe("policy and keys: as the boot reads them", () => {
 
   test("fewer keys than have to sign", async () => {
     const keys = [{ path: "usr/keys/a.pub", data: one.line }, { path: "usr/keys/b.pub", data: one.line }];
-    expect(said(await checkWith(signed('"/usr/keys"', "threshold = 2"), ...keys), "error")).toEqual(["keys: there are 1 keys, and 2 have to sign: nothing could be signed well enough"]);
-    expect(said(await checkWith(signed('"/usr/keys"', `revoked = "${one.id}"`), ...keys), "error")).toEqual(["keys: there are 0 keys that are not revoked, and 1 have to sign: nothing could be signed well enough"]);
+    expect(said(await checkWith(signed('"/usr/keys"', "threshold = 2"), ...keys), "error")).toEqual([`keys: /usr/keys: ${one.id.slice(0, 12)}…; 2 have to sign: nothing could be signed well enough`]);
+    expect(said(await checkWith(signed('"/usr/keys"', `revoked = "${one.id}"`), ...keys), "error")).toEqual(["keys: /usr/keys: none that is not revoked; 1 have to sign: nothing could be signed well enough"]);
     expect(said(await checkWith(signed('"/usr/keys"', 'revoked = "everyone"'), ...keys), "error")[0]).toMatch(/"everyone" is no key id/);
   });
 
@@ -187,6 +187,16 @@ describe("policy and keys: as the boot reads them", () => {
     expect(said(unguarded, "error")).toEqual(["guard: /usr/lib/sealroot/guard is not in it"]);
     const uki = await check(goodUki(`composefs=?${DIGEST}`, { with: [prepareRoot("[composefs]\nenabled = verity\n")] }));
     expect(said(uki, "error")).toEqual([`command line: composefs=?${DIGEST}: the policy does not allow \`?\``]);
+  });
+
+  test("both files ask for signatures, and both are looked at", async () => {
+    const both = [signed('"/usr/keys/a.pub"'), prepareRoot("[composefs]\nenabled = signed\n"), { path: "usr/keys/a.pub", data: one.line }];
+    expect(said(await checkWith(...both, binding(two.line)), "ok").filter((text) => text.startsWith("keys: "))).toEqual([`keys: /usr/keys/a.pub: ${one.id.slice(0, 12)}…`, `keys: /etc/ostree/initramfs-root-binding.key: ${two.id.slice(0, 12)}…`]);
+    expect(said(await checkWith(...both), "error")).toHaveLength(1);
+  });
+
+  test("a floor that the build should have set, and did not", async () => {
+    expect(said(await checkWith(signed('"/usr/keys/a.pub"', 'not-before = "build"'), { path: "usr/keys/a.pub", data: one.line }), "error")[0]).toMatch(/^policy: .*\(SR-E246\)$/);
   });
 
   test("neither file: as the argument says", async () => {
@@ -204,7 +214,7 @@ describe("policy and keys: as the boot reads them", () => {
 
   test("what has an effect once OSTree's configuration raises the level", async () => {
     const report = await checkWith({ path: CONFIG, data: `[trust]\nlevel = "verity"\n${everything}` }, prepareRoot("[composefs]\nenabled = signed\n"), binding(one.line + two.line));
-    expect(said(report, "error")).toEqual([]);
+    expect(said(report, "error")).toEqual([]); // a threshold of 2, met by OSTree's keys
     expect(said(report, "warning")).toEqual(["policy: keys in [trust]: no effect, since the keys are those that OSTree's configuration names"]);
   });
 
