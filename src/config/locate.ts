@@ -13,6 +13,8 @@ export function isTable(value: unknown): value is Table {
 
 /** Attempts for one answer; a configuration written by people needs a handful. */
 const MAX_ATTEMPTS = 64;
+/** Nobody has written more. The parser's time grows with the square of the tables: the line of an error behind 5000 of them took half a second. */
+const MAX_LINES = 1000;
 
 type Beginning = { readonly table: Table } | { readonly error: string };
 
@@ -63,7 +65,7 @@ export function parseToml(text: string): Beginning {
 export function lineOfKey(text: Beginnings, path: readonly string[]): number | undefined {
   const name = path.at(-1) ?? "";
   let attempts = 0;
-  for (let line = 1; line <= text.lines && attempts < MAX_ATTEMPTS; line++) {
+  for (let line = 1; line <= Math.min(text.lines, MAX_LINES) && attempts < MAX_ATTEMPTS; line++) {
     if (!text.line(line).includes(name)) continue;
     attempts++;
     const before = text.parse(line - 1);
@@ -95,6 +97,7 @@ function has(table: Table, path: readonly string[]): boolean {
  * for errors seen at the end of the text only, where the line that opens what stays open is given.
  */
 export function lineOfSyntaxError(text: Beginnings, message: string): number | undefined {
+  if (text.lines > MAX_LINES) return undefined;
   const fails = (lines: number): boolean => {
     const result = text.parse(lines);
     return "error" in result && result.error === message;
