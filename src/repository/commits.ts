@@ -3,11 +3,10 @@
  * metadata and signatures of the bare digest; and the commits of imported OSTree streams.
  */
 
-import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, readAt } from "../linux/index.ts";
 import { EvidenceFiles, type Limits, type Place, type Problem, type StoredCommit, type StoredSignature } from "./evidence-files.ts";
 import { list, openFile, type Repository, unreadable } from "./repository.ts";
-import { commitOfMap, HEADER_LENGTH, imagesNamed, INFO_LENGTH, inlineBytes, type Range, parseHeader, parseInfo, StreamProblem } from "./splitstream.ts";
+import { commitIn, MAX_UNPACKED, type ReadPart, streamNaming } from "./stream-commit.ts";
 
 export interface Found {
   readonly commits: readonly StoredCommit[];
@@ -59,11 +58,7 @@ function count(commits: number, what: string, signatures: number, problems: numb
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }
 
-/** Bytes of the parts of a stream on the disk, and of what they unpack to. */
-const MAX_REFERENCES = 2 ** 20;
-const MAX_COMPRESSED = 64 * 2 ** 20;
-const MAX_UNPACKED = 256 * 2 ** 20;
-/** Of all streams together: a boot is not to spend its time on what somebody else has written. */
+/** Unpacked bytes of all streams together: a boot is not to spend its time on what somebody else has written. */
 const MAX_UNPACKED_TOTAL = 2 * MAX_UNPACKED;
 
 const STREAM = /^ostree-commit-([0-9a-f]{64})$/;
@@ -90,10 +85,11 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
     const origin = files.label(`${path}/${name}`);
     using file = files.guarded(origin, () => openFile(directory, `${path}/${name}`), true);
     if (file === undefined) continue;
-    const stream = files.guarded(origin, () => total(() => streamOf(file, digest)), true);
+    const read = partsOf(file);
+    const stream = files.guarded(origin, () => streamNaming(read, digest), true);
     if (stream === undefined) continue;
     const bytes = files.guarded(origin, () => {
-      const commit = total(() => commitIn(file, stream, id, limits, left));
+      const commit = commitIn(read, stream, id, limits.commit, left);
       files.spend(commit.length);
       return commit;
     });
@@ -104,56 +100,10 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
   return { commits, signatures: [], problems: files.problems, places: [{ path: files.label(`${path}/ostree-commit-*`), found }] };
 }
 
-function readPart(file: Descriptor, { start, end }: Range, limit: number): Uint8Array {
-  if (end - start > limit) throw tooLarge(`a part of ${end - start} bytes, of at most ${limit}`);
+const partsOf = (file: Descriptor): ReadPart => ({ start, end }) => {
   try {
     return readAt(file, start, end - start);
   } catch (error) {
     throw unreadable(file.label, error);
   }
-}
-
-/** Where the stream has its content; undefined when it names another image. */
-function streamOf(file: Descriptor, digest: string): Range | undefined {
-  const { idLength, info } = parseHeader(readPart(file, { start: 0, end: HEADER_LENGTH }, HEADER_LENGTH));
-  // another hash than the image's: none of its references can be to the image
-  if (idLength * 2 !== digest.length) return undefined;
-  const { streamRefs, namedRefs, stream } = parseInfo(readPart(file, { start: info.start, end: info.start + INFO_LENGTH }, INFO_LENGTH));
-  const names = unpack(readPart(file, namedRefs, MAX_REFERENCES), MAX_REFERENCES);
-  return imagesNamed(names, readPart(file, streamRefs, MAX_REFERENCES), idLength).includes(digest) ? stream : undefined;
-}
-
-function commitIn(file: Descriptor, stream: Range, id: string, limits: Limits, left: { bytes: number }): Uint8Array {
-  const chunks = unpack(readPart(file, stream, MAX_COMPRESSED), Math.min(MAX_UNPACKED, left.bytes));
-  left.bytes -= chunks.length;
-  const commit = commitOfMap(inlineBytes(chunks));
-  if (commit.bytes.length > limits.commit) throw tooLarge(`a commit of ${commit.bytes.length} bytes, of at most ${limits.commit}`);
-  if (commit.id !== id) throw new SealrootError("SR-E226", { details: [["found", `its object map names commit ${commit.id}`]] });
-  return commit.bytes;
-}
-
-function total<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof StreamProblem) throw new SealrootError("SR-E225", { details: [["found", error.message]] });
-    throw error;
-  }
-}
-
-const tooLarge = (found: string): SealrootError => new SealrootError("SR-E229", { details: [["found", found]] });
-
-/**
- * zstd, with a limit on what comes out: a few bytes can stand for gigabytes. Loaded here because only this place needs it.
- * A frame that is cut short gives what was in it; the lengths inside tell.
- */
-function unpack(bytes: Uint8Array, limit: number): Uint8Array {
-  if (bytes.length === 0) return bytes;
-  const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
-  try {
-    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1) });
-  } catch (error) {
-    if (error instanceof RangeError) throw tooLarge(`more than ${limit} bytes when unpacked`);
-    throw new StreamProblem("it is not compressed by zstd, or damaged");
-  }
-}
+};

@@ -6,10 +6,13 @@ const MOST = 4096;
 
 export class Generator {
   readonly corpus: readonly Uint8Array[];
+  readonly #words: readonly Uint8Array[];
   #state: number;
 
-  constructor(seed: number, corpus: readonly Uint8Array[]) {
+  /** @param words of a language that the inputs are in */
+  constructor(seed: number, corpus: readonly Uint8Array[], words: readonly string[] = []) {
     this.corpus = corpus;
+    this.#words = words.map((word) => new TextEncoder().encode(word));
     this.#state = (seed * 2654435761 + 1) >>> 0 || 1;
   }
 
@@ -49,7 +52,7 @@ export class Generator {
   #edit(input: Uint8Array): Uint8Array {
     const at = this.below(input.length + 1);
     const length = 1 + this.below(16);
-    switch (this.below(8)) {
+    switch (this.below(this.#words.length === 0 ? 8 : 12)) {
       case 0:
         return input.length === 0 ? input : this.#set(input, at % input.length, (input[at % input.length] ?? 0) ^ (1 << this.below(8)));
       case 1:
@@ -70,8 +73,10 @@ export class Generator {
         const from = this.below(other.length);
         return join(input.subarray(0, at), other.subarray(from, from + this.below(64)), input.subarray(at));
       }
-      default:
+      case 7:
         return join(input.subarray(0, at), Uint8Array.from({ length }, () => this.pick(BYTES)), input.subarray(at));
+      default:
+        return join(input.subarray(0, at), this.pick(this.#words), input.subarray(this.chance(2) ? at : at + length));
     }
   }
 

@@ -27,6 +27,18 @@ export function objectMap(commit: Uint8Array, others: readonly Uint8Array[] = []
 
 export const inlineChunk = (bytes: Uint8Array): Uint8Array => join(new Uint8Array(BigInt64Array.of(BigInt(-bytes.length)).buffer), bytes);
 
+/** A zstd frame of raw blocks (RFC 8878): what goes in stands in it as it is. */
+export function rawFrame(bytes: Uint8Array): Uint8Array {
+  const most = 65536;
+  const blocks: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < bytes.length; at += most) {
+    const block = bytes.subarray(at, at + most);
+    blocks.push(u32((block.length << 3) | (at + most >= bytes.length ? 1 : 0)).subarray(0, 3), block);
+  }
+  // no checksum, content size in 4 bytes, a single segment
+  return join(u32(0xfd2fb528), Uint8Array.of(0xa0), u32(bytes.length), ...blocks);
+}
+
 export interface StreamParts {
   /** Names and the digests that they refer to. */
   readonly named?: readonly (readonly [name: string, digest: string])[];
@@ -36,13 +48,15 @@ export interface StreamParts {
   /** As bootc wrote it up to 1.15. */
   readonly oldHeader?: boolean;
   readonly algorithm?: 1 | 2;
+  /** In the place of zstd's usual way. */
+  readonly compress?: (bytes: Uint8Array) => Uint8Array;
 }
 
-export function splitstream({ named = [], chunks, contentType = CONTENT_TYPE, oldHeader = false, algorithm = 1 }: StreamParts): Uint8Array {
+export function splitstream({ named = [], chunks, contentType = CONTENT_TYPE, oldHeader = false, algorithm = 1, compress = (bytes) => new Uint8Array(Bun.zstdCompressSync(bytes)) }: StreamParts): Uint8Array {
   const streamRefs = join(...named.map(([, digest]) => Uint8Array.fromHex(digest)));
   const objectRefs = new Uint8Array(0);
-  const names = Bun.zstdCompressSync(new TextEncoder().encode(named.map(([name], index) => `${index}:${name}\0`).join("")));
-  const stream = Bun.zstdCompressSync(chunks);
+  const names = compress(new TextEncoder().encode(named.map(([name], index) => `${index}:${name}\0`).join("")));
+  const stream = compress(chunks);
   const sections = [streamRefs, objectRefs, names, stream];
   let at = 112;
   const ranges = sections.map((section) => {

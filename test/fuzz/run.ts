@@ -1,22 +1,24 @@
 /**
- * Throws bytes at everything that reads what a disk or an initramfs holds at level "signed": GVariant, commits, detached
- * metadata, key files, and the verdict as a whole. Not part of `npm test`, which only replays the seeds.
+ * Throws bytes at everything that reads what a disk, an initramfs or a kernel command line holds: see targets.ts. Not part of
+ * `npm test`, which replays the seeds and goes on for a moment only.
  *
- *   bun --smol test/fuzz/ostree.ts [TARGET...] [--runs N] [--seed S] [--seeds DIRECTORY]
+ *   bun --smol test/fuzz/run.ts [TARGET...] [--runs N] [--seed S] [--seeds DIRECTORY]
  *
- * Inputs are the real files of test/data/ostree and the seeds of test/fuzz/seeds, changed: bits, numbers that matter to framing
- * offsets, pieces cut out, doubled, or taken from another input. A run with the same seed makes the same inputs. What breaks a
- * rule of targets.ts, or takes more than a tenth of a second, is written to the seeds and ends the run; so does taking 64 MiB.
+ * Inputs are real files and the seeds of test/fuzz/seeds, changed: bits, numbers that matter to framing offsets, words of the language,
+ * pieces cut out, doubled, or taken from another input. A run with the same seed makes the same inputs. What breaks a rule of a
+ * target, or takes more than a tenth of a second, is written to the seeds and ends the run; so does taking 64 MiB.
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Generator } from "./generator.ts";
-import { files, SEEDS, type Target, TARGETS } from "./targets.ts";
+import { files, type Target } from "./target.ts";
+import { SEEDS, TARGETS } from "./targets.ts";
 
 const SLOWEST_MS = 100;
 const MOST_BYTES = 64 * 2 ** 20;
+const TURN = 256;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: "string", default: "1000000" }, seed: { type: "string", default: "1" }, seeds: { type: "string", default: SEEDS } } });
 const runs = Number(values.runs);
@@ -26,7 +28,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) 
   const target = TARGETS[name];
   if (target === undefined) throw new Error(`no target ${name}; there are: ${Object.keys(TARGETS).join(", ")}`);
   const seeds = join(values.seeds, name);
-  const generator = new Generator(Number(values.seed), [...target.corpus(), ...files(seeds)]);
+  const generator = new Generator(Number(values.seed), [...target.corpus(), ...files(seeds)], target.words);
   const attempt = (input: Uint8Array, run: number): number => {
     const started = performance.now();
     try {
@@ -51,7 +53,11 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(TARGETS)) 
   for (let run = 1; run <= runs; run++) {
     const took = attempt(generator.next(), run);
     if (took > slowest) slowest = took;
-    if (run % 1024 === 0) peak = Math.max(peak, rss());
+    if (run % TURN !== 0) continue;
+    peak = Math.max(peak, rss());
+    if (target.turns !== true) continue;
+    Bun.gc(true);
+    await Bun.sleep(0);
   }
   const seconds = (performance.now() - started) / 1000;
   console.log(`${name.padEnd(11)} ${runs} inputs  ${seconds.toFixed(1)} s  ${Math.round(runs / seconds)}/s  slowest ${slowest.toFixed(1)} ms  peak ${(peak / 2 ** 20).toFixed(0)} MiB, ${((peak - before) / 2 ** 20).toFixed(0)} MiB above the start`);

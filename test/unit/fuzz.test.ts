@@ -1,9 +1,10 @@
-/** The seeds of test/fuzz, and a moment of fuzzing. `bun --smol test/fuzz/ostree.ts` is the long run. */
+/** The seeds of test/fuzz, and a moment of fuzzing. `bun --smol test/fuzz/run.ts` is the long run. */
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { Generator } from "../../fuzz/generator.ts";
-import { files, SEEDS, TARGETS } from "../../fuzz/targets.ts";
+import { Generator } from "../fuzz/generator.ts";
+import { files } from "../fuzz/target.ts";
+import { SEEDS, TARGETS } from "../fuzz/targets.ts";
 
 describe.each(Object.entries(TARGETS))("%s", (name, target) => {
   const corpus = [...target.corpus(), ...files(join(SEEDS, name))];
@@ -15,7 +16,7 @@ describe.each(Object.entries(TARGETS))("%s", (name, target) => {
   });
 
   test("and changes to them", () => {
-    const generator = new Generator(Number(process.env["SEALROOT_FUZZ_SEED"] ?? 7), corpus);
+    const generator = new Generator(Number(process.env["SEALROOT_FUZZ_SEED"] ?? 7), corpus, target.words);
     for (let run = 0; run < (name === "verdict" ? 300 : 3000); run++) target.try(generator.next(), generator);
   });
 });
