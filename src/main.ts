@@ -1,7 +1,7 @@
 /** The entry: which command (by the name we were called, or the first argument), and how its failure is told. */
 
 import manifest from "../package.json" with { type: "json" };
-import { errorStyle, print, printError } from "./commands/output.ts";
+import { errorStyle, print, printError, requireOutput } from "./commands/output.ts";
 import { peerProgram } from "./commands/program-name.ts";
 import { COMMANDS } from "./commands/table.ts";
 import { SealrootError } from "./errors/index.ts";
@@ -57,7 +57,10 @@ async function main(argv: readonly string[], calledAs: string): Promise<number> 
 
 let action: string | undefined;
 try {
-  process.exitCode = await main(process.argv.slice(2), process.argv0);
+  const exit = await main(process.argv.slice(2), process.argv0);
+  // a boot goes on without a console
+  if (exit === 0 && action === undefined) requireOutput();
+  process.exitCode = exit;
 } catch (thrown) {
   const error = asSealrootError(thrown);
   printError(renderError(error, action, errorStyle()));

@@ -8,7 +8,7 @@ import { peerProgram } from "./program-name.ts";
 export const BOOT_OPTIONS = {
   sysroot: { kind: "value", value: "DIR", help: `where the physical root is mounted (default ${DEFAULT_SYSROOT})` },
   config: { kind: "value", value: "FILE", help: `the policy (default ${DEFAULT_CONFIG})` },
-  cmdline: { kind: "value", value: "TEXT", help: "kernel command line, instead of /proc/cmdline" },
+  cmdline: { kind: "value", value: "TEXT", anyBytes: true, help: "kernel command line, instead of /proc/cmdline" },
   target: { kind: "value", value: "DIR", help: "put the new root there and leave the sysroot alone" },
   "root-fs": { kind: "value", value: "DIR", help: "take this tree instead of an image (for tests)" },
   layout: { kind: "value", value: "NAME", help: "composefs (default) or bootc: where and how /etc, /var and /sysroot are mounted" },

@@ -8,6 +8,7 @@ export const help: CommandHelp = {
   name: "prepare-root",
   operands: "SYSROOT [KERNEL_CMDLINE]",
   operandCount: [1, 2],
+  anyBytesInOperands: true,
   summary: "Mount the OSTree deployment that ostree= on the kernel command line names, in the place of SYSROOT.",
   description:
     "For deployments with composefs, as prepare-root.conf and the policy in the initramfs ask for it; setup-root does the same\n" +

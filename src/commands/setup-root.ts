@@ -10,6 +10,7 @@ export const help: CommandHelp = {
   operands: "[COMMAND]",
   // composefs-setup-root takes a command "for testing" and ignores it
   operandCount: [0, Number.MAX_SAFE_INTEGER],
+  anyBytesInOperands: true,
   summary: "Mount the composefs image that the kernel command line names, in the place of the sysroot.",
   description:
     "Runs in the initramfs, between sysroot.mount and switch-root. The report is in /run/sealroot/boot.json.\n" +

@@ -99,6 +99,7 @@ const catalogue = {
   "SR-E610": entry(75, "the boot was stopped: the root is not a sealed image", "an argument or the policy asks for a sealed root, and sealroot did not mount one; its unit is masked, missing, or was skipped", "see: journalctl -b -u sealroot-setup-root; check the initramfs: sealroot check-initramfs"),
   "SR-E615": entry(76, "this boot would be left to another program", "neither an argument nor the policy asks for a sealed image, so the boot goes on without sealroot, and nothing is verified", "to have it sealed: name an image on the command line, or ask for one in [trust] of the policy or in prepare-root.conf"),
   "SR-E616": entry(77, "the private key would not be its owner's alone", "the file system does not keep permissions as they are set, or gives the file to somebody else; FAT does so; no key was written", "write it elsewhere, such as /dev/shm or root's home, or mount that file system with umask=077 and your own uid"),
+  "SR-E617": entry(78, "what was to be printed could not be", "standard output is closed, or what it leads to is full; what the command was asked to do is done", "give it a standard output that can be written to; a command that makes files has made them"),
 
   // 7xx: status and report
   "SR-E700": entry(80, "this system was not booted by sealroot", "there is no /run/sealroot/boot.json and / is not a composefs mount", "see: findmnt /"),

@@ -12,6 +12,8 @@ export interface OptionSpec {
   readonly help: string;
   /** May be given several times; values only. */
   readonly repeat?: boolean;
+  /** Any bytes will do, such as those of a kernel command line: what is not UTF-8 in them is of no account. */
+  readonly anyBytes?: boolean;
   /** Left out of the help; accepted all the same. */
   readonly hidden?: boolean;
 }
@@ -22,6 +24,8 @@ export interface CommandHelp {
   readonly operands?: string;
   /** How many operands are taken; default none. */
   readonly operandCount?: readonly [least: number, most: number];
+  /** As an option's; default false. */
+  readonly anyBytesInOperands?: boolean;
   readonly summary: string;
   readonly description?: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
@@ -37,8 +41,14 @@ export interface ParsedArguments {
 }
 
 /**
+ * What the runtime puts in the place of bytes that are not UTF-8 when it makes text of the arguments. A file of that name is another
+ * one than was meant, and a commit would say something that nobody wrote.
+ */
+const REPLACEMENT = "\ufffd";
+
+/**
  * Parses `argv` (without program and command name) by the command's specification.
- * @throws SealrootError SR-E100 for an unknown or repeated option, a missing value, a wrong operand count
+ * @throws SealrootError SR-E100 for an unknown or repeated option, a missing value, a wrong operand count, text that is not UTF-8
  */
 export function parseArguments(help: CommandHelp, argv: readonly string[]): ParsedArguments {
   const refuse = (problem: string): never => {
@@ -69,11 +79,14 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     }
     const value = equals < 0 ? argv[++i] : argument.slice(equals + 1);
     if (value === undefined) return refuse(`option --${name} lacks its ${spec.value ?? "value"}`);
+    if (spec.anyBytes !== true && value.includes(REPLACEMENT)) return refuse(`the ${spec.value ?? "value"} of --${name} is not UTF-8: ${JSON.stringify(value)}`);
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   const [least, most] = help.operandCount ?? [0, 0];
   if (operands.length < least) refuse(`${help.operands ?? "an operand"} is missing`);
   if (operands.length > most) refuse(`unexpected operand "${operands[most] ?? ""}"`);
+  const odd = help.anyBytesInOperands === true ? undefined : operands.find((operand) => operand.includes(REPLACEMENT));
+  if (odd !== undefined) refuse(`an operand is not UTF-8: ${JSON.stringify(odd)}`);
   return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name)?.[0], all: (name) => values.get(name) ?? [] };
 }
 

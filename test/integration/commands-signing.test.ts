@@ -122,6 +122,37 @@ describe("keygen", () => {
     expect(place.names()).toEqual([]);
   });
 
+  /** By a shell, which can hand over what a test cannot. */
+  const shell = (script: string, ...args: readonly string[]): { readonly exit: number; readonly stderr: string } => {
+    const done = Bun.spawnSync(["bash", "-c", script, "-", ...runArguments(...args)], { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 20_000 });
+    return { exit: done.exitCode, stderr: done.stderr.toString() };
+  };
+
+  test("bytes that are not UTF-8 name another file than they would make", () => {
+    using place = new Place();
+    const done = shell(`exec "$@" "$(printf '${place.at("k")}\\377')"`, "keygen", "--out");
+    expectOneBlock(done.stderr, "SR-E100");
+    expect(place.names()).toEqual([]);
+    expect(shell(`exec "$@" "$(printf 'a\\377')"`, "commit", "--digest", DIGEST, "--out", place.at("c"), "--subject").exit).toBe(2);
+    expect(place.names()).toEqual([]);
+  });
+
+  test("standard output that cannot take it: told, and the keys are there; one that is closed, or not read, is nobody's loss", () => {
+    using place = new Place();
+    const full = shell('exec "$@" > /dev/full', "keygen", "--out", place.at("full"), "--json");
+    expectOneBlock(full.stderr, "SR-E617");
+    expect(full.exit).toBe(78);
+    expect(shell('exec "$@" >&-', "keygen", "--out", place.at("closed"))).toEqual({ exit: 0, stderr: "" });
+    expect(shell('exec "$@" <&- >&- 2>&-', "keygen", "--out", place.at("mute")).exit).toBe(0);
+    expect(shell('"$@" | true; exit ${PIPESTATUS[0]}', "keygen", "--out", place.at("pipe"))).toEqual({ exit: 0, stderr: "" });
+    for (const name of ["full", "closed", "mute", "pipe"]) {
+      expect(readFileSync(place.at(`${name}.key`), "utf8")).toMatch(/^-----BEGIN PRIVATE KEY-----\n\S{64}\n-----END PRIVATE KEY-----\n$/);
+      expect(openssl("pkey", "-in", place.at(`${name}.key`), "-pubout")).toBe(readFileSync(place.at(`${name}.pem`), "utf8"));
+    }
+    expect(shell('exec "$@" > /dev/full', "--help").exit).toBe(78);
+    expect(shell('exec "$@" > /dev/full', "commit", "--help").exit).toBe(78);
+  });
+
   test("a name as long as a name can be", () => {
     using place = new Place();
     const name = "k".repeat(251);

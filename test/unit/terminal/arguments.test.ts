@@ -85,6 +85,14 @@ describe("refused", () => {
     expect(parsed.value("__proto__")).toBeUndefined();
   });
 
+  test("what was not UTF-8 before the runtime made text of it, but for a kernel command line", () => {
+    const demo: CommandHelp = { ...HELP, options: { ...HELP.options, cmdline: { kind: "value", value: "TEXT", help: "", anyBytes: true } } };
+    expect(refusal("--sysroot", "/a\ufffd")).toBe('the DIR of --sysroot is not UTF-8: "/a\ufffd"');
+    expect(refusal("a\ufffd")).toBe('an operand is not UTF-8: "a\ufffd"');
+    expect(parseArguments(demo, ["--cmdline", "a\ufffd"]).value("cmdline")).toBe("a\ufffd");
+    expect(parseArguments({ ...demo, anyBytesInOperands: true }, ["a\ufffd"]).operands).toEqual(["a\ufffd"]);
+  });
+
   test("too few operands", () => {
     expect(() => parseArguments({ ...HELP, operands: "FILE", operandCount: [1, 1] }, [])).toThrow("FILE is missing");
     expect(() => parseArguments({ name: "x", summary: "", options: {}, examples: [] }, ["a"])).toThrow('unexpected operand "a"');
