@@ -10,12 +10,12 @@ const refuse = (summary: string): SealrootError => new SealrootError("SR-E100", 
 /** Of a root directory that nothing is in: a commit here names an image, not a tree of OSTree's. */
 export const ROOT_DIRECTORY = { tree: emptyDirtree(), meta: dirmeta(0, 0, 0o40755) } as const;
 
-/** The images that the commit is for, each digest once. @throws SealrootError SR-E100, SR-E603 */
-export function imagesOf(parsed: ParsedArguments): NamedImage[] {
+/** The images that the commit is for, each digest once. @param warn told what a person should know about them @throws SealrootError SR-E100, SR-E603 */
+export function imagesOf(parsed: ParsedArguments, warn: (text: string) => void): NamedImage[] {
   const descriptor = parsed.value("descriptor") ?? "v1-sha256-12";
   const images = [
     ...parsed.all("digest").map((text) => parseDigest(text, "commit")),
-    ...parsed.all("image").map((path) => measureFile(path, descriptor, "commit")),
+    ...parsed.all("image").map((path) => measureFile(path, descriptor, "commit", warn)),
   ];
   if (images.length === 0) throw refuse("--digest or --image names the image, and both are missing");
   const byDescriptor = new Map<string, NamedImage>();
@@ -30,11 +30,17 @@ export function imagesOf(parsed: ParsedArguments): NamedImage[] {
 /** End of the year 9999. */
 const LATEST = 253_402_300_799;
 
+/** Date.parse() takes the 30th of February for a day of March. */
+function isDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split("-").map(Number);
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
 /** Seconds since 1970, UTC. */
 function parseTime(text: string, where: string): bigint {
   const seconds = /^\d{1,12}$/.test(text)
     ? Number(text)
-    : /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text.replace(" ", "T")) / 1000 : Number.NaN;
+    : /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) && isDay(text) ? Date.parse(text.replace(" ", "T")) / 1000 : Number.NaN;
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > LATEST) {
     throw refuse(`${where} ${JSON.stringify(text)} is neither seconds since 1970 nor a date and time with its offset, such as 2026-11-01T00:00:00Z`);
   }
@@ -52,7 +58,10 @@ function timestampOf(parsed: ParsedArguments): bigint {
 function addedMetadata(text: string): MetadataEntry {
   const equals = text.indexOf("=");
   if (equals < 1) throw refuse(`--add-metadata ${JSON.stringify(text)} is not of the form KEY=VALUE`);
-  return { key: text.slice(0, equals), type: "s", value: text.slice(equals + 1) };
+  const key = text.slice(0, equals);
+  // as a string it would name no image, and keep --digest from naming one
+  if (/^(?:ostree\.)?composefs\.digest\./.test(key)) throw refuse(`--add-metadata ${JSON.stringify(key)}: images are named by --digest and --image`);
+  return { key, type: "s", value: text.slice(equals + 1) };
 }
 
 /** @throws SealrootError SR-E100 when these make no commit */

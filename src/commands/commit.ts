@@ -8,7 +8,7 @@ import { commitDirectory } from "../repository/commits.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { commitBytes, imagesOf, ROOT_DIRECTORY } from "./commit-parts.ts";
 import { outputStyle, print, printError, printJson } from "./output.ts";
-import { makeDirectoryOf, writeSameFile } from "./output-file.ts";
+import { writeAll } from "./output-file.ts";
 import { ostreeObjectsDirectory, repositoryDirectory } from "./repository-directory.ts";
 
 export const help: CommandHelp = {
@@ -47,31 +47,20 @@ export function run(argv: readonly string[]): number {
   // what can be refused is refused before the first file is written
   const repository = repo === undefined ? undefined : repositoryDirectory(repo);
   const objects = ostreeRepo === undefined ? undefined : ostreeObjectsDirectory(ostreeRepo);
-  const images = imagesOf(parsed);
+  const images = imagesOf(parsed, (text) => printError(`sealroot: ${printable(text)}\n`));
   const bytes = commitBytes(parsed, images);
   const id = objectId(bytes);
 
-  const files: string[] = [];
-  const write = (path: string, content: Uint8Array): void => {
-    makeDirectoryOf(path);
-    writeSameFile(path, content, 0o644);
-    files.push(path);
-  };
-  if (out !== undefined) {
-    writeSameFile(out, bytes, 0o644);
-    files.push(out);
-  }
-  if (repository !== undefined) for (const { digest } of images) write(join(repository, commitDirectory(digest), `${id}.commit`), bytes);
-  if (objects !== undefined) {
-    const commit: OstreeObject = { id, bytes, extension: "commit" };
-    // the commit last: it must not be there without what it refers to
-    for (const object of [ROOT_DIRECTORY.tree, ROOT_DIRECTORY.meta, commit]) {
-      const path = join(objects, objectPath(object.id, object.extension));
-      makeDirectoryOf(path);
-      writeSameFile(path, object.bytes, 0o644);
-      if (object === commit) files.push(path);
-    }
-  }
+  const commit: OstreeObject = { id, bytes, extension: "commit" };
+  // in an OSTree repository the commit last: it must not be there without what it refers to
+  const inOstree = objects === undefined ? [] : [ROOT_DIRECTORY.tree, ROOT_DIRECTORY.meta, commit].map((object) => ({ path: join(objects, objectPath(object.id, object.extension)), object }));
+  const targets = [
+    ...(out === undefined ? [] : [{ path: out, object: commit }]),
+    ...(repository === undefined ? [] : images.map(({ digest }) => ({ path: join(repository, commitDirectory(digest), `${id}.commit`), object: commit }))),
+    ...inOstree,
+  ];
+  writeAll(targets.map(({ path, object }) => ({ path, bytes: object.bytes, permissions: 0o644, makeDirectory: path !== out })));
+  const files = targets.filter(({ object }) => object === commit).map(({ path }) => path);
   const absent = repository === undefined ? [] : images.filter(({ digest }) => !existsSync(join(repository, "images", digest)));
   for (const { digest } of absent) printError(`sealroot: ${printable(repository ?? "")} has no image ${digest} yet\n`);
   if (parsed.flag("json")) {

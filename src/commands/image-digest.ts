@@ -3,7 +3,7 @@
 import { type ImageArgument, parseImageArguments } from "../cmdline-parser/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
-import { type Descriptor, O, openPath, readInto, statAt, SyscallError } from "../linux/index.ts";
+import { type Descriptor, O, openPath, readAt, readInto, statAt, SyscallError } from "../linux/index.ts";
 
 export interface NamedImage {
   /** e.g. "v1-sha256-12" */
@@ -38,6 +38,13 @@ export function computeDigest(image: Descriptor, algorithm: VerityAlgorithm): st
   }
 }
 
+/** The magic number of EROFS (fs/erofs/erofs_fs.h). The position stays. */
+function hasSuperblock(file: Descriptor): boolean {
+  const [offset, magic] = [1024, 0xe0f5e1e2];
+  const head = readAt(file, offset, 4);
+  return head.length === 4 && new DataView(head.buffer, head.byteOffset).getUint32(0, true) === magic;
+}
+
 const refuse = (summary: string, command: string): SealrootError => new SealrootError("SR-E100", { summary, next: `see: sealroot ${command} --help` });
 
 /**
@@ -57,14 +64,19 @@ export function parseDigest(text: string, command: string): NamedImage {
 
 const descriptorOf = ({ version, algorithm }: ImageArgument): string => `v${version ?? 1}-${algorithm}-12`;
 
-/** @throws SealrootError SR-E100 for a descriptor that is not known here, SR-E603 for a file that cannot be read */
-export function measureFile(path: string, descriptor: string, command: string): NamedImage {
+/** @param warn told what a person should know about the file @throws SealrootError SR-E100 for a descriptor that is not known here, SR-E603 for a file that cannot be read */
+export function measureFile(path: string, descriptor: string, command: string, warn: (text: string) => void): NamedImage {
   const algorithm = /^v[12]-(sha256|sha512)-12$/.exec(descriptor)?.[1];
   if (algorithm !== "sha256" && algorithm !== "sha512") throw refuse(`there is no image descriptor "${descriptor}"; known are v1-sha256-12, v1-sha512-12, v2-sha256-12 and v2-sha512-12`, command);
   try {
     using file = openPath(path, O.RDONLY | O.NONBLOCK);
-    const { type } = statAt(file);
+    const { type, size } = statAt(file);
     if (type !== "regular file") throw new SealrootError("SR-E603", { details: [["file", path], ["found", `a ${type}, not a regular file`]] });
+    if (size > LARGEST_IMAGE) {
+      const meaning = "a composefs image holds no file content, so that none is larger than 1 GiB; this is something else, such as a whole disk";
+      throw new SealrootError("SR-E603", { details: [["file", path], ["found", `${size} bytes`]], meaning, next: "give the path of the image, or its digest: --digest" });
+    }
+    if (!hasSuperblock(file)) warn(`${path} is no EROFS image: no boot will take it`);
     return { descriptor, algorithm, digest: digestOf(file, algorithm) };
   } catch (error) {
     throw error instanceof SealrootError ? error : new SealrootError("SR-E603", { details: [["file", path]], cause: error });

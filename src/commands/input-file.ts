@@ -1,7 +1,7 @@
 /** Files that a command is given by name, read whole into memory, once. */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { type ErrorCode, SealrootError } from "../errors/index.ts";
+import { CATALOGUE, type ErrorCode, SealrootError } from "../errors/index.ts";
 
 /** Far above any initramfs. */
 const LONGEST_FILE = 2 ** 32;
@@ -12,13 +12,25 @@ export interface InputFile {
   readonly permissions: number;
 }
 
+/** Says which file it is that `act` cannot use. */
+export function aboutFile<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof SealrootError) || error.details.some(([label]) => label === "file")) throw error;
+    throw new SealrootError(error.code, { details: [["file", path], ...error.details] });
+  }
+}
+
 /**
  * @param limit most bytes that such a file can have
  * @throws SealrootError SR-E603 (or `code`) for what cannot be read, is no regular file, or is larger
  */
 export function openInputFile(path: string, limit = LONGEST_FILE, code: ErrorCode = "SR-E603"): InputFile {
   const refuse = (found: string, cause?: unknown): never => {
-    throw new SealrootError(code, { details: [["file", path], ...(found === "" ? [] : ([["found", found]] as const))], cause });
+    // whatever it was to hold: it was not read
+    const { meaning, next } = CATALOGUE["SR-E603"];
+    throw new SealrootError(code, { details: [["file", path], ...(found === "" ? [] : ([["found", found]] as const))], meaning, next, cause });
   };
   let descriptor: number;
   try {

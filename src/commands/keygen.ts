@@ -1,13 +1,13 @@
 /** `sealroot keygen`: an Ed25519 key pair. */
 
-import { statSync, unlinkSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { SealrootError } from "../errors/index.ts";
 import { formatPublicKey, toSpki } from "../ostree/index.ts";
 import { formatSecretKeyOstree, formatSecretKeyPem, generateSecretKey } from "../ostree/secret-keys.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { outputStyle, print, printJson } from "./output.ts";
-import { writeNewFile } from "./output-file.ts";
+import { type OutputFile, writeAll } from "./output-file.ts";
 
 export const help: CommandHelp = {
   name: "keygen",
@@ -37,20 +37,6 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** All of the files or none. */
-function writeAll(files: readonly (readonly [path: string, text: string, permissions: number])[]): void {
-  const written: string[] = [];
-  try {
-    for (const [path, text, permissions] of files) {
-      writeNewFile(path, new TextEncoder().encode(text), permissions);
-      written.push(path);
-    }
-  } catch (error) {
-    for (const path of written) unlinkSync(path);
-    throw error;
-  }
-}
-
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
   const out = parsed.value("out");
@@ -61,10 +47,11 @@ export function run(argv: readonly string[]): number {
   const name = isDirectory(out) ? join(out, DEFAULT_NAME) : out;
   const secret = generateSecretKey();
   const [privateFile, publicFile, pemFile] = [`${name}.key`, `${name}.pub`, `${name}.pem`];
+  const file = (path: string, text: string, permissions: number): OutputFile => ({ path, bytes: new TextEncoder().encode(text), permissions });
   writeAll([
-    [privateFile, format === "pem" ? formatSecretKeyPem(secret) : formatSecretKeyOstree(secret), 0o600],
-    [publicFile, `${formatPublicKey(secret.publicKey)}\n`, 0o644],
-    [pemFile, `-----BEGIN PUBLIC KEY-----\n${toSpki(secret.publicKey).toBase64()}\n-----END PUBLIC KEY-----\n`, 0o644],
+    file(privateFile, format === "pem" ? formatSecretKeyPem(secret) : formatSecretKeyOstree(secret), 0o600),
+    file(publicFile, `${formatPublicKey(secret.publicKey)}\n`, 0o644),
+    file(pemFile, `-----BEGIN PUBLIC KEY-----\n${toSpki(secret.publicKey).toBase64()}\n-----END PUBLIC KEY-----\n`, 0o644),
   ]);
   secret.seed.fill(0);
   if (parsed.flag("json")) {

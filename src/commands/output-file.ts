@@ -57,12 +57,12 @@ function writeBeside(path: string, bytes: Uint8Array, permissions: number, place
   }
 }
 
-/** What may have been moved into its place by now. */
-function remove(temporary: string): void {
+/** What may be gone by now. */
+function remove(path: string): void {
   try {
-    unlinkSync(temporary);
+    unlinkSync(path);
   } catch {
-    // it has
+    // it is
   }
 }
 
@@ -110,6 +110,28 @@ export function writeSameFile(path: string, bytes: Uint8Array, permissions: numb
   } catch (error) {
     if (!(error instanceof SealrootError) || error.code !== "SR-E235" || !holds(path, bytes)) throw error;
     return false;
+  }
+}
+
+export interface OutputFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly permissions: number;
+  /** Also the directory that it is to lie in. */
+  readonly makeDirectory?: boolean;
+}
+
+/** All of the files or none; those that are there with these very bytes stay. @throws SealrootError as writeSameFile() */
+export function writeAll(files: readonly OutputFile[]): void {
+  const written: string[] = [];
+  try {
+    for (const { path, bytes, permissions, makeDirectory } of files) {
+      if (makeDirectory === true) makeDirectoryOf(path);
+      if (writeSameFile(path, bytes, permissions)) written.push(path);
+    }
+  } catch (error) {
+    for (const path of written) remove(path);
+    throw error;
   }
 }
 

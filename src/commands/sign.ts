@@ -11,7 +11,7 @@ import { type CommandHelp, parseArguments, type ParsedArguments, printable } fro
 import { digestMessage } from "../trust/digest-message.ts";
 import { attachToCommit, attachToDigest, type Attached } from "./attach.ts";
 import { parseDigest } from "./image-digest.ts";
-import { readInputFile } from "./input-file.ts";
+import { aboutFile, readInputFile } from "./input-file.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 import { repositoryDirectory } from "./repository-directory.ts";
 import { readPublicKey, readSecretKey, readSignature } from "./signing-key.ts";
@@ -62,7 +62,7 @@ function statedId(path: string): string | undefined {
 /** @throws SealrootError SR-E225, SR-E226, SR-E229, SR-E603: nothing is signed that a boot would not accept as a commit */
 function commitSubject(path: string): Subject {
   const payload = readInputFile(path, MAX_COMMIT_BYTES);
-  parseCommit(payload);
+  aboutFile(path, () => parseCommit(payload));
   const id = objectId(payload);
   const stated = statedId(path);
   if (stated !== undefined && stated !== id) throw new SealrootError("SR-E226", { details: [["file", path], ["found", `the bytes of commit ${id}`]] });

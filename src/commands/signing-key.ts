@@ -1,5 +1,6 @@
 /** Keys and signatures that `sealroot sign` is given in files. Nothing of a private key is ever printed. */
 
+import { existsSync } from "node:fs";
 import { SealrootError } from "../errors/index.ts";
 import { MAX_KEY_FILE_BYTES, parsePublicKeys, type TrustedKey } from "../ostree/index.ts";
 import { parseSecretKey, type SecretKey } from "../ostree/secret-keys.ts";
@@ -8,12 +9,18 @@ import { openInputFile, readInputFile } from "./input-file.ts";
 import { printError } from "./output.ts";
 
 const GROUP_AND_OTHERS = 0o077;
+/** PEM or its body, OSTree's base64, a seed in base64 or hex. */
+const LOOKS_LIKE_A_KEY = /PRIVATE KEY|^M(?:C4CAQAw|F[EM]CAQEw)BQYDK2Vw|^[A-Za-z0-9+/]{86}==$|^[A-Za-z0-9+/]{43}=$|^(?:[0-9a-fA-F]{64}){1,2}$/;
 
 /** @throws SealrootError SR-E233 */
 export function readSecretKey(path: string): SecretKey {
   // `ostree sign` takes the key itself in this place: it must not come back in a message
-  if (path.includes("PRIVATE KEY") || /^(?:[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=)$/.test(path.trim())) {
-    throw new SealrootError("SR-E233", { details: [["found", "a key where the name of a file is expected; it is now in the shell's history and was in the process list: replace it"]] });
+  if (LOOKS_LIKE_A_KEY.test(path.trim()) && !existsSync(path)) {
+    throw new SealrootError("SR-E233", {
+      details: [["found", "a key where the name of a file is expected; it is now in the shell's history and was in the process list"]],
+      meaning: "a private key is read from a file, since everybody on the machine can see arguments",
+      next: "replace this key by another: sealroot keygen; and give the name of its file",
+    });
   }
   const { bytes, permissions } = openInputFile(path, MAX_KEY_FILE_BYTES, "SR-E233");
   try {

@@ -169,6 +169,15 @@ export function renameNoReplace(from: string, to: string): void {
   check(rawSyscall("renameat2", AT_FDCWD, cString(from), AT_FDCWD, cString(to), RENAME_NOREPLACE), () => `rename(${JSON.stringify(from)}, ${JSON.stringify(to)})`);
 }
 
+/** flock(2), exclusive, without waiting; gone when the descriptor is closed. @returns false while another one holds it */
+export function tryLock(file: Descriptor): boolean {
+  const [LOCK_EX, LOCK_NB] = [2, 4];
+  const result = rawSyscall("flock", file.fd, LOCK_EX | LOCK_NB);
+  if (result === -ERRNO.EAGAIN) return false;
+  check(result, () => `flock(${file.label})`);
+  return true;
+}
+
 /** readlinkat(2): the text of a symbolic link. */
 export function readLink(path: string): string {
   const buffer = new Uint8Array(4096);

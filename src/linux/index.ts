@@ -6,7 +6,7 @@ export { type Listing, listDirectory } from "./directory.ts";
 export { ERRNO, errnoName, errnoText } from "./errno.ts";
 export {
   type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, isLink, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
-  readAt, readInto, readLink, readUpTo, removeDirectory, removeFile, renameNoReplace, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, writeAll,
+  readAt, readInto, readLink, readUpTo, removeDirectory, removeFile, renameNoReplace, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, tryLock, writeAll,
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";
 export {

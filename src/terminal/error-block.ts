@@ -22,6 +22,14 @@ export function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
+/**
+ * Ed25519 private keys as text: PEM; the base64 of PKCS#8, of either version (RFC 8410); OSTree's base64 of 64 bytes, which is that of a
+ * signature as well. Somebody may give one where a name is expected, and what is printed is kept in logs.
+ */
+const SECRETS = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|M(?:C4CAQAw|F[EM]CAQEw)BQYDK2VwBCIEI[A-Za-z0-9+/]+=*|[A-Za-z0-9+/]{86,}==/g;
+
+const withoutSecrets = (text: string): string => text.replace(SECRETS, "(not shown: it may be a private key)");
+
 /** A console shows 25 lines, and a serial one sends 10 KB a second; the JSON and the journal have everything. */
 const MOST_LINES = 12;
 const LONGEST_LINE = 1000;
@@ -35,12 +43,12 @@ export function fewLines(lines: readonly string[]): readonly string[] {
 
 /** The block, with a final newline. `action` is what was being done, e.g. "cannot mount the root". */
 export function renderError(error: SealrootError, action: string | undefined, style: Style = PLAIN): string {
-  const rows: (readonly [string, string])[] = error.details.slice(0, MOST_LINES);
+  const rows = error.details.slice(0, MOST_LINES).map(([label, text]): readonly [string, string] => [label, withoutSecrets(text)]);
   if (error.details.length > MOST_LINES) rows.push(["…", `and ${error.details.length - MOST_LINES} more`]);
-  if (error.cause !== undefined && !error.details.some(([label]) => label === "cause")) rows.push(["cause", describeCause(error.cause)]);
+  if (error.cause !== undefined && !error.details.some(([label]) => label === "cause")) rows.push(["cause", withoutSecrets(describeCause(error.cause))]);
   rows.push(["meaning", error.meaning], ["next", error.next]);
   const width = Math.max(...rows.map(([label]) => label.length));
-  const head = `sealroot: ${action === undefined ? "" : `${action}: `}${printable(clip(error.message))}`;
+  const head = `sealroot: ${action === undefined ? "" : `${action}: `}${printable(clip(withoutSecrets(error.message)))}`;
   const lines = [`${style.bold(style.red(head.padEnd(CODE_COLUMN)))}  [${error.code}]`];
   for (const [label, text] of rows) {
     const [first = "", ...more] = fewLines(text.split("\n")).map((line) => printable(clip(line)));
@@ -53,7 +61,7 @@ export function renderError(error: SealrootError, action: string | undefined, st
 /** A label that stands for several facts becomes a list of them. */
 function detailRecord(error: SealrootError): Record<string, string | string[]> {
   const record = new Map<string, string[]>();
-  for (const [label, text] of error.details) record.set(label, [...(record.get(label) ?? []), text]);
+  for (const [label, text] of error.details) record.set(label, [...(record.get(label) ?? []), withoutSecrets(text)]);
   return Object.fromEntries([...record].map(([label, [first = "", ...more]]) => [label, more.length === 0 ? first : [first, ...more]]));
 }
 
@@ -62,9 +70,9 @@ export function errorRecord(error: SealrootError): Record<string, unknown> {
   return {
     code: error.code,
     exit: error.exit,
-    message: error.message,
+    message: withoutSecrets(error.message),
     details: detailRecord(error),
-    ...(error.cause === undefined ? {} : { cause: describeCause(error.cause) }),
+    ...(error.cause === undefined ? {} : { cause: withoutSecrets(describeCause(error.cause)) }),
     meaning: error.meaning,
     next: error.next,
   };

@@ -1,7 +1,7 @@
 /** keygen, commit and sign as people call them: what they write, what they refuse, and what OpenSSL and OSTree make of it. */
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { appendSignature, bytesEntry, parseCommit, parseSignatures } from "../../src/ostree/index.ts";
 import { write } from "../../src/ostree/gvariant-write.ts";
@@ -233,9 +233,31 @@ describe("commit", () => {
     expect(ostree("ls", "release")).toContain("d00755 0 0");
   });
 
+  test("an image that is none is told; one that cannot be one is not read for hours", () => {
+    using place = new Place();
+    writeFileSync(place.at("text"), "no image\n");
+    const told = run(["commit", "--image", place.at("text"), "--out", place.at("a")]);
+    expect([told.exit, told.stderr]).toEqual([0, `sealroot: ${place.at("text")} is no EROFS image: no boot will take it\n`]);
+    writeFileSync(place.at("disk"), "");
+    truncateSync(place.at("disk"), 500 * 2 ** 30);
+    expect(expectCode("SR-E603", "commit", "--image", place.at("disk"), "--out", place.at("b")).stderr).toContain("found    536870912000 bytes");
+    expectCode("SR-E603", "commit", "--image", "/dev/zero", "--out", place.at("b"));
+  });
+
+  test("all of its files or none", () => {
+    using place = new Place();
+    for (const name of ["objects", "images"]) mkdirSync(place.at(`composefs/${name}`), { recursive: true });
+    writeFileSync(place.at("composefs/commits"), "in the way");
+    expectCode("SR-E236", "commit", "--digest", DIGEST, "--out", place.at("x"), "--repo", place.at("composefs"));
+    expect(place.names()).toEqual(["composefs"]);
+  });
+
   test("refusals write nothing", () => {
     using place = new Place();
     const out = ["--out", place.at("x")];
+    expectCode("SR-E100", "commit", "--digest", DIGEST, "--timestamp", "2026-02-30T00:00:00Z", ...out);
+    expectCode("SR-E100", "commit", "--digest", DIGEST, "--add-metadata", "composefs.digest.v2-sha256-12=x", ...out);
+    expectCode("SR-E100", "commit", "--digest", DIGEST, "--add-metadata", "ostree.composefs.digest.v0=x", ...out);
     expectCode("SR-E100", "commit", "--digest", DIGEST);
     expectCode("SR-E100", "commit", ...out);
     expectCode("SR-E100", "commit", "--digest", "abc", ...out);
@@ -357,12 +379,73 @@ describe("sign", () => {
     }
   });
 
+  test("a key given as an argument is not shown again, wherever it stands", () => {
+    using place = new Place();
+    const [pem, ostree] = [place.keygen("pem"), place.keygen("ostree", "--format", "ostree")];
+    const commit = place.commit();
+    const whole = readFileSync(pem.key, "utf8");
+    const body = whole.split("\n")[1] ?? "";
+    const base64 = readFileSync(ostree.key, "utf8").trim();
+    const seed = Buffer.from(base64, "base64").subarray(0, 32);
+    for (const secret of [whole, body, base64, seed.toString("base64"), seed.toString("hex")]) {
+      const done = expectCode("SR-E233", "sign", "--key", secret, commit);
+      expect(done.stderr).toContain("found    a key where the name of a file is expected");
+      expect(done.stderr).not.toContain(secret.slice(30, 60).trim());
+    }
+    for (const secret of [whole, body, base64]) {
+      for (const args of [["--key", pem.key, secret], ["--key", pem.key, commit, secret], ["--attach", secret, "--public-key", pem.pub, commit], ["--attach", commit, "--public-key", secret, commit]]) {
+        const done = run(["sign", ...args]);
+        expect(done.exit).not.toBe(0);
+        expect(done.stderr + done.stdout).not.toContain(secret.slice(-40, -10));
+      }
+    }
+    // a file may have any name
+    const named = place.at(seed.toString("hex"));
+    copyFileSync(pem.key, named);
+    const relative = Bun.spawnSync(runArguments("sign", "--key", basename(named), commit), { cwd: place.at("."), stderr: "pipe" });
+    expect(relative.exitCode).toBe(0);
+  });
+
+  test("keys of other kinds, each with what to do", () => {
+    using place = new Place();
+    const { key } = place.keygen();
+    const commit = place.commit();
+    const refused = (name: string): string => expectCode("SR-E233", "sign", "--key", place.at(name), commit).stderr;
+    for (const [name, ...options] of [["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], ["x25519"], ["ed448"], ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]] as const) {
+      openssl("genpkey", "-algorithm", name, ...options, "-out", place.at(name));
+      expect(refused(name)).toContain("a private key that is not Ed25519");
+    }
+    openssl("genpkey", "-algorithm", "ed25519", "-aes256", "-pass", "pass:x", "-out", place.at("locked"));
+    expect(refused("locked")).toContain("an encrypted key; decrypt it first: openssl pkey");
+    openssl("pkey", "-in", key, "-outform", "DER", "-out", place.at("der"));
+    expect(refused("der")).toContain("not printable ASCII");
+    writeFileSync(place.at("two"), readFileSync(key, "utf8").repeat(2));
+    for (const [name, content] of [["empty", ""], ["cut", readFileSync(key, "utf8").slice(0, 60)], ["mark", `\ufeff${readFileSync(key, "utf8")}`], ["large", "A".repeat(100_000)]] as const) writeFileSync(place.at(name), content);
+    for (const name of ["two", "empty", "cut", "mark", "large"]) refused(name);
+    // what was not read is not called something else
+    for (const path of [place.at("absent"), place.at("."), "/dev/zero"]) {
+      const { stderr } = expectCode("SR-E233", "sign", "--key", path, commit);
+      expect(stderr).toContain("meaning  it does not exist, is no regular file, or may not be read");
+    }
+    expect(existsSync(`${commit}meta`)).toBe(false);
+  });
+
+  test("several signers at once: none is lost", async () => {
+    using place = new Place();
+    const commit = place.commit();
+    const keys = Array.from({ length: 6 }, (_, index) => place.keygen(`key${index}`).key);
+    const done = await Promise.all(keys.map((key) => Bun.spawn(runArguments("sign", "--key", key, commit), { stdin: "ignore", stdout: "ignore", stderr: "inherit" }).exited));
+    expect(done).toEqual(keys.map(() => 0));
+    expect(signatures(`${commit}meta`).length).toBe(keys.length);
+  });
+
   test("what is no commit, or not the one that its name says, is not signed", () => {
     using place = new Place();
     const { key, pub } = place.keygen();
     const commit = place.commit();
     writeFileSync(place.at("junk.commit"), "junk");
-    expectCode("SR-E225", "sign", "--key", key, place.at("junk.commit"));
+    expect(expectCode("SR-E225", "sign", "--key", key, place.at("junk.commit")).stderr).toContain(`file     ${place.at("junk.commit")}`);
+    expectCode("SR-E603", "sign", "--key", key, "/dev/zero");
     copyFileSync(commit, place.at(`${"ab".repeat(32)}.commit`));
     expectCode("SR-E226", "sign", "--key", key, place.at(`${"ab".repeat(32)}.commit`));
     expectCode("SR-E603", "sign", "--key", key, place.at("absent"));

@@ -125,3 +125,21 @@ describe("the same as JSON", () => {
     expect(JSON.stringify(errorRecord(new SealrootError("SR-E900", { details: [["__proto__", "x"]] }))["details"])).toBe('{"__proto__":"x"}');
   });
 });
+
+describe("private keys in what is told", () => {
+  const seed = new Uint8Array(32).fill(0xa7);
+  const body = Buffer.concat([Uint8Array.fromHex("302e020100300506032b657004220420"), seed]).toString("base64");
+  const longer = Buffer.concat([Uint8Array.fromHex("3051020101300506032b657004220420"), seed, Uint8Array.fromHex("812100"), seed]).toString("base64");
+  const secrets = [`-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----`, `-----BEGIN RSA PRIVATE KEY-----\n${body}`, body, longer, Buffer.concat([seed, seed]).toString("base64")];
+  test.each(secrets)("%s", (secret) => {
+    const error = new SealrootError("SR-E100", { summary: `unexpected operand "${secret}"`, details: [["file", `/a/${secret}`], ["file", secret]], cause: new Error(`open '${secret}'`) });
+    for (const text of [renderError(error, undefined), JSON.stringify(errorRecord(error))]) {
+      expect(text).not.toContain(body.slice(30, 50));
+      expect(text).not.toContain(secret.slice(-30, -5));
+      expect(text.match(/\(not shown: it may be a private key\)/g)?.length).toBe(4);
+    }
+  });
+  test("digests, ids and public keys are shown", () => {
+    for (const text of ["ab".repeat(32), "ab".repeat(64), seed.toBase64(), `/usr/lib/${"a".repeat(100)}/x`]) expect(renderError(new SealrootError("SR-E100", { summary: text }), undefined)).toContain(text);
+  });
+});
