@@ -13,6 +13,8 @@ _sealroot_hashes=(sha256_ssse3 sha512_ssse3 sha256-arm64 sha256_ce sha2-ce sha51
 _sealroot_filesystems=(ext4 btrfs f2fs xfs)
 
 _sealroot_config=/usr/lib/composefs/setup-root-conf.toml
+# Beside it, made here: nothing that was signed as older than this is booted. See _sealroot_install_floor.
+_sealroot_floor=/usr/lib/composefs/setup-root-not-before
 
 # Whoever installs this module wants it: included by default, also in images built on other machines. (Asked to leave
 # it out: omit_dracutmodules+=" sealroot ".) If a part is missing, install() says which and ends the build; a 1 from here
@@ -85,9 +87,54 @@ _sealroot_install_keys() {
     done < <(_sealroot_key_paths "$root$_sealroot_config")
 }
 
-# Whether the policy asks for signatures itself; then its keys count, and OSTree's are not needed.
-_sealroot_table_signs() {
-    grep -Eqs 'level["'"'"']?[[:space:]]*=[[:space:]]*["'"'"']signed' "${dracutsysrootdir-}$_sealroot_config"
+# The floor: what not-before = "build" in [trust] stands for. A line in dracut's configuration (/etc/dracut.conf.d/*.conf) says which:
+#
+#   sealroot_not_before=now                     the time of this build (default with not-before = "build"); a SOURCE_DATE_EPOCH
+#                                               that the builder has set takes its place, as it does in sealroot commit
+#   sealroot_not_before=image                   the modification time of /usr, which is when the image was made (systemd's rule):
+#                                               for an initramfs that is built again on the machine that boots it
+#   sealroot_not_before=2026-11-01T00:00:00Z    this very time, in this form
+#
+# Without not-before in the policy the line alone is enough. Where the policy has a date, the later of both holds; the boot sees to
+# that. The boot refuses a policy of not-before = "build" in an initramfs in which this file is missing or changed in its form.
+_sealroot_install_floor() {
+    local root=${dracutsysrootdir-} wanted=${sealroot_not_before-} file line seconds time signed=no
+    for file in "$_sealroot_config" /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
+        [[ -e $root$file ]] || continue
+        while IFS= read -r line || [[ -n $line ]]; do
+            line=${line%%#*}
+            [[ $line =~ not-before[\"\']?[[:space:]]*=[[:space:]]*[\"\']build[\"\'] ]] && : "${wanted:=now}"
+            [[ $line =~ (level|enabled)[\"\']?[[:space:]]*=[[:space:]]*[\"\']?signed ]] && signed=yes
+        done < "$root$file"
+    done
+    [[ $wanted ]] || return 0
+    [[ $signed == yes ]] || dwarn "sealroot: sealroot_not_before has no effect, since nothing asks for signatures"
+    case $wanted in
+        now)
+            seconds=$(date +%s)
+            # dracut 112 sets SOURCE_DATE_EPOCH itself, to the age of its own files: that is not when this was built
+            if [[ ${SOURCE_DATE_EPOCH-} ]] && [[ $SOURCE_DATE_EPOCH != "$(stat -c %Y "$dracutbasedir/dracut-functions.sh" 2> /dev/null)" ]]; then
+                seconds=$SOURCE_DATE_EPOCH
+            fi
+            ;;
+        image)
+            seconds=$(stat -L -c %Y "$root/usr")
+            # OSTree and others set every time to 0 or 1
+            [[ $seconds =~ ^[0-9]+$ && $seconds -gt 86400 ]] ||
+                _sealroot_fail "sealroot_not_before=image: the modification time of $root/usr says nothing; give a time"
+            ;;
+        [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z)
+            seconds=$(date -u -d "$wanted" +%s 2> /dev/null)
+            ;;
+    esac
+    [[ ${seconds-} =~ ^[0-9]+$ ]] && time=$(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)
+    # a month of 31 days that has 30 comes out of date(1) as another day, or not at all
+    if [[ ! ${time-} =~ ^[0-9]{4}-[0-9T:-]+Z$ ]] || [[ $wanted == [0-9]* && $wanted != "$time" ]]; then
+        _sealroot_fail "sealroot_not_before: expected now, image, or a time such as 2026-11-01T00:00:00Z; found $wanted"
+    fi
+    mkdir -p "${initdir:?}${_sealroot_floor%/*}"
+    printf '%s\n' "$time" > "$initdir$_sealroot_floor" || _sealroot_fail "cannot write $_sealroot_floor"
+    dinfo "sealroot: commits older than $time will be refused"
 }
 
 # OSTree's configuration, and the keys that it names: OSTree's own module knows the default path only.
@@ -106,11 +153,12 @@ _sealroot_install_ostree() {
     for file in "${keys[@]}"; do
         if [[ -e $root$file ]]; then
             inst_multiple "$file" || _sealroot_fail "cannot install the key $file"
-        elif [[ $signed != no ]] && ! _sealroot_table_signs; then
+        elif [[ $signed != no ]]; then
             _sealroot_fail "$signed asks for signatures by the key $file, which does not exist"
         fi
     done
-    [[ $signed == no || ${#keys[@]} -gt 0 ]] || _sealroot_table_signs ||
+    # [trust] may ask for other signatures as well; both have to be there
+    [[ $signed == no || ${#keys[@]} -gt 0 ]] ||
         _sealroot_fail "$signed asks for signatures by the key $default, which does not exist"
 }
 
@@ -151,6 +199,7 @@ install() {
         _sealroot_install_keys
     fi
     _sealroot_install_ostree
+    _sealroot_install_floor
 
     # Present in a shell that dracut keeps sourcing other modules into: leave a good status behind.
     return 0

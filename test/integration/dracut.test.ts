@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { unpack, type Unpacked } from "../../src/initramfs/unpack.ts";
 import { dracut, type DracutTree, dracutTree, layOut, put, type Release, SMALL } from "../support/dracut-tree.ts";
 import { program } from "../support/program.ts";
+import { SignedDisk } from "../support/signed-disk.ts";
 import { TemporaryDirectory } from "../support/temporary.ts";
 import { projectTop } from "../vm/lab/cache.ts";
 import { inTree } from "../vm/lab/tree.ts";
@@ -48,9 +49,50 @@ const open = (name: string): Promise<Unpacked> =>
   unpack(Uint8Array.from(readFileSync(join(directory.path, name))), { keep: (path, size) => (/(^|\/)sealroot$/.test(path) ? size : 0), limit: 2 ** 31 });
 
 let trixie: DracutTree;
+let disk: SignedDisk;
 beforeAll(async () => {
   trixie = await dracutTree("trixie");
+  disk = await SignedDisk.create();
+  // of the first second of November 2026
+  disk.sign(disk.commit("--version", "1"), "trusted");
 }, 1_200_000);
+afterAll(() => disk[Symbol.dispose]());
+
+const KEY = "etc/sealroot/release.pub";
+const FLOOR = "/usr/lib/composefs/setup-root-not-before";
+const policyText = (more = ""): string => `[trust]\nlevel = "signed"\nkeys = "/${KEY}"\n${more}\n`;
+
+/** Would the disk boot by this initramfs? @returns the level, or the code of the refusal */
+function verdict(name: string): string {
+  const done = Bun.spawnSync([...program(), "verify", "--json", "--sysroot", disk.root, "--cmdline", disk.argument, "--initramfs", join(directory.path, name)], { stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: 120_000 });
+  const { level, error } = JSON.parse(done.stdout.toString()) as { level?: string; error?: { code: string } };
+  return level ?? error?.code ?? "";
+}
+
+interface Floor {
+  readonly policy?: string;
+  readonly dracutConf?: string;
+  /** Shell, before dracut. */
+  readonly before?: string;
+  /** Changes the layer. */
+  readonly change?: (path: string) => void;
+}
+
+/** An initramfs with this floor. @returns what it says about it, and when it was made */
+async function withFloor(tree: DracutTree, name: string, { policy = policyText('not-before = "build"'), dracutConf, before, change }: Floor): Promise<{ text: string | undefined; from: number; to: number }> {
+  const layers = layer(name, (path) => {
+    put(path, { [CONFIG]: policy, [KEY]: readFileSync(disk.key("trusted").public, "utf8"), ...(dracutConf === undefined ? {} : { "etc/dracut.conf.d/sealroot.conf": `${dracutConf}\n` }) });
+    // the executable is not looked at here, and most of what an initramfs weighs
+    put(path, { "usr/bin/sealroot": "#!/bin/sh\n" });
+    chmodSync(join(path, "usr/bin/sealroot"), 0o755);
+    change?.(path);
+  }, ["dist/sealroot"]);
+  const from = Math.floor(Date.now() / 1000);
+  await dracut(tree, { layers, directory: directory.path, name, arguments: ["--no-hostonly", ...SMALL], ...(before === undefined ? {} : { script: `${before}\n"$@"` }) });
+  const { tree: files } = await unpack(Uint8Array.from(readFileSync(join(directory.path, name))), { keep: (path, size) => (path.endsWith("not-before") ? size : 0), limit: 2 ** 31 });
+  const data = files.file(FLOOR)?.inode.data;
+  return { text: data === undefined ? undefined : new TextDecoder().decode(data), from, to: Math.ceil(Date.now() / 1000) };
+}
 
 describe.each<[Release, string]>([["bookworm", "059"], ["trixie", "106"], ["forky", "112"]])("Debian %s, dracut %s", (release, version) => {
   let tree: DracutTree;
@@ -113,6 +155,65 @@ describe.each<[Release, string]>([["bookworm", "059"], ["trixie", "106"], ["fork
   }, 300_000);
 });
 
+describe("the floor that an initramfs is built with", () => {
+  describe.each<Release>(["bookworm", "trixie", "forky"])("%s", (release) => {
+    let tree: DracutTree;
+    beforeAll(async () => {
+      tree = await dracutTree(release);
+    }, 1_200_000);
+
+    test('not-before = "build" is the time of the build', async () => {
+      const { text, from, to } = await withFloor(tree, `${release}-now`, {});
+      expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$/);
+      const time = Date.parse((text ?? "").trimEnd()) / 1000;
+      expect(time).toBeGreaterThanOrEqual(from);
+      expect(time).toBeLessThanOrEqual(to);
+      // the disk's commit is of November 2026
+      expect(verdict(`${release}-now`)).toBe(time > Date.UTC(2026, 10, 1) / 1000 ? "SR-E228" : "signed");
+    }, 300_000);
+
+    test("a time from dracut's configuration; what is as old boots, what is older does not", async () => {
+      expect((await withFloor(tree, `${release}-date`, { dracutConf: "sealroot_not_before=2026-11-01T00:00:00Z" })).text).toBe("2026-11-01T00:00:00Z\n");
+      expect(verdict(`${release}-date`)).toBe("signed");
+      await withFloor(tree, `${release}-later`, { policy: policyText(), dracutConf: 'sealroot_not_before="2026-11-01T00:00:01Z"' });
+      expect(verdict(`${release}-later`)).toBe("SR-E228");
+    }, 300_000);
+
+    test("the builder's SOURCE_DATE_EPOCH is the time of the build; the age of /usr that of the image", async () => {
+      expect((await withFloor(tree, `${release}-epoch`, { before: "export SOURCE_DATE_EPOCH=1790000000" })).text).toBe("2026-09-21T14:13:20Z\n");
+      expect((await withFloor(tree, `${release}-image`, { dracutConf: "sealroot_not_before=image", before: "touch -d @1790000001 /usr" })).text).toBe("2026-09-21T14:13:21Z\n");
+    }, 300_000);
+  });
+
+  test("it raises a date in the policy and never lowers it", async () => {
+    await withFloor(trixie, "raise", { policy: policyText("not-before = 2020-01-01T00:00:00Z"), dracutConf: "sealroot_not_before=2026-11-01T00:00:01Z" });
+    expect(verdict("raise")).toBe("SR-E228");
+    await withFloor(trixie, "keep", { policy: policyText("not-before = 2026-11-01T00:00:01Z"), dracutConf: "sealroot_not_before=2020-01-01T00:00:00Z" });
+    expect(verdict("keep")).toBe("SR-E228");
+  }, 300_000);
+
+  test("none where nobody asks for one; a comment does not", async () => {
+    expect((await withFloor(trixie, "no-floor", { policy: policyText('# not-before = "build"') })).text).toBeUndefined();
+    expect(verdict("no-floor")).toBe("signed");
+  }, 300_000);
+
+  test("a file that is missing or changed in its form stops the boot, and is found before", async () => {
+    const without = (path: string): void => {
+      const file = join(path, MODULE);
+      writeFileSync(file, readFileSync(file, "utf8").replace(/^    _sealroot_install_floor$/m, "    :"));
+    };
+    expect((await withFloor(trixie, "missing", { change: without })).text).toBeUndefined();
+    expect(verdict("missing")).toBe("SR-E246");
+    expect(said(check("missing"), "error")).toContainEqual(expect.stringContaining("SR-E246"));
+    const garbled = (path: string): void => {
+      const file = join(path, MODULE);
+      writeFileSync(file, readFileSync(file, "utf8").replace("'%s\\n' \"$time\"", "'%s' \"$time\""));
+    };
+    expect((await withFloor(trixie, "garbled", { change: garbled, dracutConf: "sealroot_not_before=2020-01-01T00:00:00Z" })).text).toBe("2020-01-01T00:00:00Z");
+    expect(verdict("garbled")).toBe("SR-E246");
+  }, 300_000);
+});
+
 describe("what is missing is said", () => {
   const without = (pattern: RegExp, replacement: string) => (path: string) => {
     const file = join(path, MODULE);
@@ -163,6 +264,24 @@ describe("dracut refuses to make what would not boot", () => {
   test("without a key that the policy names", async () => {
     const layers = layer("r3", (at) => put(at, { [CONFIG]: 'trust = { level = "signed", keys = ["/etc/sealroot/gone.pub"] }\n' }));
     expect(await refused("r3", layers)).toContain("names the key /etc/sealroot/gone.pub, which does not exist");
+  }, 120_000);
+
+  test.each([
+    ["yesterday", 'sealroot_not_before="yesterday"'], ["2026-02-30T00:00:00Z", "sealroot_not_before=2026-02-30T00:00:00Z"], ["2026-11-01", "sealroot_not_before=2026-11-01"], ["a local time", "sealroot_not_before=2026-11-01T00:00:00"],
+  ])("with a floor that is no time: %s", async (name, line) => {
+    const layers = layer(`r5-${name.replaceAll(/\W/g, "")}`, (at) => put(at, { [CONFIG]: '[trust]\nlevel = "verity"\n', "etc/dracut.conf.d/sealroot.conf": `${line}\n` }));
+    expect(await refused("r5", layers)).toContain("sealroot_not_before: expected now, image, or a time");
+  }, 120_000);
+
+  test("with the age of a /usr that has none", async () => {
+    const layers = layer("r6", (at) => put(at, { [CONFIG]: '[trust]\nlevel = "signed"\nkeys = "/etc/k"\n', "etc/k": "", "etc/dracut.conf.d/sealroot.conf": "sealroot_not_before=image\n" }));
+    const run = dracut(trixie, { layers, directory: directory.path, name: "r6", arguments: ["--no-hostonly", ...SMALL], script: 'touch -d @0 /usr\n"$@"' });
+    expect(await run.then(() => "dracut made it", (thrown: unknown) => String(thrown))).toContain("says nothing; give a time");
+  }, 120_000);
+
+  test("without OSTree's key, where both files ask for signatures", async () => {
+    const layers = layer("r7", (at) => put(at, { [CONFIG]: '[trust]\nlevel = "signed"\nkeys = "/etc/k"\n', "etc/k": "", "usr/lib/ostree/prepare-root.conf": "[composefs]\nenabled = signed\n" }));
+    expect(await refused("r7", layers)).toContain("asks for signatures by the key /etc/ostree/initramfs-root-binding.key, which does not exist");
   }, 120_000);
 
   test("for a kernel without erofs", async () => {
