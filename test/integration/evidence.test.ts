@@ -50,6 +50,18 @@ const edit = (path: string, change: (bytes: Uint8Array) => void): void => {
   writeFileSync(path, bytes);
 };
 const flip = (at: number) => (bytes: Uint8Array): void => void (bytes[at < 0 ? bytes.length + at : at] = (bytes.at(at) ?? 0) ^ 1);
+const flipped = (bytes: Uint8Array, at: number): Uint8Array => bytes.with(at, (bytes[at] ?? 0) ^ 1);
+
+/** Puts another commit's signature in the place of this one's. @returns the other commit */
+function signatureOfAnother({ disk, commitmeta }: Scene): string {
+  const other = disk.commit("--version", "2");
+  disk.sign(other, "trusted");
+  const bytes = readFileSync(`${other}meta`);
+  const at = signatureAt(bytes);
+  writeFileSync(commitmeta, writeCommitMeta([bytes.subarray(at, at + 64)]));
+  return other;
+}
+
 /** Where the 64 bytes of the only signature begin in detached metadata that sealroot wrote. */
 const signatureAt = (commitmeta: Uint8Array): number => Buffer.from(commitmeta).indexOf("ostree.sign.ed25519") + 24;
 
@@ -78,14 +90,22 @@ describe("signatures", () => {
     const at = signatureAt(bytes);
     writeFileSync(commitmeta, writeCommitMeta([bytes.subarray(at, at + 63)]));
   });
-  refused("signature of another commit", "SR-E221", ({ disk, commitmeta }) => {
-    const other = disk.commit("--version", "2");
-    disk.sign(other, "trusted");
-    const bytes = readFileSync(`${other}meta`);
-    const at = signatureAt(bytes);
-    writeFileSync(commitmeta, writeCommitMeta([bytes.subarray(at, at + 64)]));
+  // whose bytes are not at hand, a signature of another commit cannot be told from one by another key, nor from one that OSTree wrote (without
+  // the id of its key) and that was damaged: SR-E221 for the three
+  refused("signature of another commit", "SR-E221", (scene) => {
+    const other = signatureOfAnother(scene);
     rmSync(other);
     rmSync(`${other}meta`);
+  });
+  refused("signature of another commit that lies beside it", "SR-E247", (scene) => void rmSync(`${signatureOfAnother(scene)}meta`), "has made a signature here for the bytes of");
+  refused("corrupted signature, as OSTree writes it", "SR-E221", ({ commitmeta }) => {
+    const bytes = new Uint8Array(readFileSync(commitmeta));
+    const at = signatureAt(bytes);
+    writeFileSync(commitmeta, writeCommitMeta([flipped(bytes.slice(at, at + 64), 40)]));
+  });
+  refused("signature of the digest, as one of the commit", "SR-E247", ({ disk, commitmeta }) => {
+    run(["sign", "--digest", disk.digest, "--out", disk.at("bare"), "--key", disk.key("trusted").private]);
+    writeFileSync(commitmeta, writeCommitMeta([readFileSync(disk.at("bare"))]));
   });
   refused("damaged detached metadata", "SR-E234", ({ commitmeta }) => writeFileSync(commitmeta, Buffer.from("ff".repeat(40), "hex")));
   refused("ten thousand signatures", "SR-E229", ({ commitmeta }) => writeFileSync(commitmeta, writeCommitMeta(Array.from({ length: 10_000 }, () => new Uint8Array(64)))));
@@ -120,9 +140,9 @@ describe("commits", () => {
     renameSync(other, join(disk.commits, `${id}.commit`));
     disk.sign(join(disk.commits, `${id}.commit`), "trusted");
   });
-  refused("truncated commit", "SR-E226", ({ commit }) => truncateSync(commit, 100));
-  refused("empty commit", "SR-E226", ({ commit }) => truncateSync(commit, 0));
-  refused("padded commit", "SR-E226", ({ commit }) => appendFileSync(commit, new Uint8Array(8)));
+  refused("truncated commit", "SR-E249", ({ commit }) => truncateSync(commit, 100), "no whole commit");
+  refused("empty commit", "SR-E249", ({ commit }) => truncateSync(commit, 0));
+  refused("padded commit", "SR-E248", ({ commit }) => appendFileSync(commit, new Uint8Array(8)), "without the last 8 of them");
   refused("truncated commit under its own id", "SR-E224", ({ disk, commit, commitmeta }) => {
     const bytes = readFileSync(commit).subarray(0, 100);
     const path = join(disk.commits, `${objectId(bytes)}.commit`);
@@ -130,17 +150,20 @@ describe("commits", () => {
     renameSync(commitmeta, `${path}meta`);
     rmSync(commit);
   });
-  refused("commit id that does not match", "SR-E226", ({ disk, commit, commitmeta }) => {
+  refused("commit id that does not match", "SR-E250", ({ disk, commit, commitmeta }) => {
     renameSync(commit, join(disk.commits, `${OTHER}.commit`));
     renameSync(commitmeta, join(disk.commits, `${OTHER}.commitmeta`));
   }, OTHER);
-  refused("another validly signed commit stored under this one's name", "SR-E226", ({ disk, commit, commitmeta }) => {
+  refused("another validly signed commit stored under this one's name", "SR-E250", ({ disk, commit, commitmeta }) => {
     const other = disk.commit("--version", "2");
     disk.sign(other, "trusted");
     renameSync(other, commit);
     renameSync(`${other}meta`, commitmeta);
   });
-  refused("a changed bit in a commit", "SR-E226", ({ commit }) => edit(commit, flip(-1)));
+  // the root's id: still a commit, and another one
+  refused("a changed bit in a commit", "SR-E226", ({ commit }) => edit(commit, flip(-20)));
+  refused("a changed bit that makes it no commit", "SR-E249", ({ commit }) => edit(commit, flip(-1)));
+  refused("commit id that does not match, and signed by nobody who counts", "SR-E226", ({ disk, commit }) => renameSync(commit, join(disk.commits, `${OTHER}.commit`)), OTHER);
   refused("older than the floor", "SR-E228", ({ disk }) => disk.policy(["trusted"], "not-before = 2026-11-01T00:00:01Z"), "2026-11-01T00:00:00");
   refused("a commit of more than 16 MiB, in a sparse file", "SR-E229", ({ commit }) => truncateSync(commit, 2 ** 30));
   refused("more commits than there can be", "SR-E229", ({ disk, commit }) => {
@@ -261,6 +284,35 @@ describe("the image and the repository", () => {
   refused("meta.json that is no JSON", "SR-E202", ({ disk }) => writeFileSync(join(disk.repository, "meta.json"), "insecure"));
   allowed("meta.json that asks for less", ({ disk }) => writeFileSync(join(disk.repository, "meta.json"), '{"version":1,"algorithm":"fsverity-sha256-12","insecure":true,"level":"none","features":{"compatible":["unsigned"]}}'));
   allowed("no meta.json", ({ disk }) => rmSync(join(disk.repository, "meta.json")));
+});
+
+describe("when the initramfs was built", () => {
+  const built = (text: string | undefined, more = 'not-before = "build"') => ({ disk }: Scene): void => {
+    disk.policy(["trusted"], more);
+    if (text !== undefined) writeFileSync(disk.at("setup-root-not-before"), text);
+  };
+  allowed("as old as that", built("2026-11-01T00:00:00Z\n"));
+  refused("older", "SR-E228", built("2026-11-01T00:00:01Z\n"), "or later");
+  refused("older, with no word of it in the policy", "SR-E228", built("2026-11-01T00:00:01Z\n", ""));
+  refused("a later date in the policy stays", "SR-E228", built("2020-01-01T00:00:00Z\n", "not-before = 2026-11-01T00:00:01Z"));
+  refused("older than that, with an earlier date in the policy", "SR-E228", built("2026-11-01T00:00:01Z\n", "not-before = 2020-01-01T00:00:00Z"));
+  refused("it does not say", "SR-E246", built(undefined), "does not say when it was built");
+  refused("an empty file", "SR-E246", built(""));
+  refused("an empty file, with no word of it in the policy", "SR-E246", built("", ""));
+  refused("seconds", "SR-E246", built("1793491200\n"), "expected");
+  refused("two lines", "SR-E246", built("2026-11-01T00:00:00Z\n2020-01-01T00:00:00Z\n"));
+  refused("a gigabyte, in a sparse file", "SR-E246", (scene) => {
+    built("2020-01-01T00:00:00Z\n")(scene);
+    truncateSync(scene.disk.at("setup-root-not-before"), 2 ** 30);
+  });
+  refused("a FIFO", "SR-E101", (scene) => {
+    built(undefined)(scene);
+    Bun.spawnSync(["mkfifo", scene.disk.at("setup-root-not-before")]);
+  });
+  refused("a link that leads nowhere", "SR-E101", (scene) => {
+    built(undefined)(scene);
+    symlinkSync("nothing", scene.disk.at("setup-root-not-before"));
+  });
 });
 
 describe("the policy and its keys", () => {

@@ -4,14 +4,19 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { encodeBooted } from "../../src/boot/ostree-booted.ts";
 import type { Plan } from "../../src/boot/index.ts";
+import { objectPath, writeCommitMeta } from "../../src/ostree/index.ts";
+import { generateSecretKey, type SecretKey, sign } from "../../src/ostree/secret-keys.ts";
+import { digestMessage } from "../../src/trust/digest-message.ts";
+import type { Decided } from "../support/decided.ts";
 import { failEachCall } from "../support/faults/each-call.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { topMount } from "../support/mount-table.ts";
 import { type OstreeRoot, ostreeRoot } from "../support/ostree-root.ts";
-import { faultyCommand, program, sealroot } from "../support/program.ts";
+import { BUN, faultyCommand, program, sealroot } from "../support/program.ts";
 import { projectTop } from "../vm/lab/cache.ts";
 import { bootReport, expectRefusal } from "../support/refusal.ts";
 
@@ -205,6 +210,111 @@ describe("refused", () => {
     using _ = initramfs;
     expectRefusal(initramfs, "SR-E240", () => sealroot(initramfs, ["prepare-root", "/sysroot", "quiet"]));
     expect(sealroot(initramfs, ["prepare-root"]).exit).toBe(2);
+  });
+});
+
+const decided = (initramfs: Initramfs, what: Decided) => initramfs.run([BUN, join(projectTop, "test/support/decided.ts"), JSON.stringify(what)]);
+
+describe("what was checked is what is used", () => {
+  test.each([
+    ["/etc becomes a link to another place on the disk", ({ deployment }: OstreeRoot) => `mv /sysroot/${deployment}/etc /sysroot/kept; ln -s ../../../../../evil /sysroot/${deployment}/etc`],
+    ["/etc is replaced by another directory", ({ deployment }: OstreeRoot) => `mv /sysroot/${deployment}/etc /sysroot/kept; mv /sysroot/evil /sysroot/${deployment}/etc`],
+    ["/var becomes another directory", () => "mv /sysroot/ostree/deploy/debian/var /sysroot/kept; mv /sysroot/evil /sysroot/ostree/deploy/debian/var"],
+    ["the deployment becomes another one", ({ deployment }: OstreeRoot) => `mv /sysroot/${deployment} /sysroot/kept; mkdir -p /sysroot/${deployment}; mv /sysroot/evil /sysroot/${deployment}/etc`],
+  ])("between check and mount %s", async (_name, swap) => {
+    const { initramfs, root } = await prepared(YES, (_, initramfs) => {
+      initramfs.shell("mkdir -p /run/ostree /sysroot/evil; echo evil > /sysroot/evil/hostname; echo evil > /sysroot/evil/passwd; mkdir /sysroot/evil/log; touch /run/ostree/initramfs-mount-var");
+    });
+    using _ = initramfs;
+    const done = decided(initramfs, { cmdline: root.argument, meanwhile: swap(root) });
+    expect(done.exit, done.stderr).toBe(0);
+    expect(initramfs.read("/sysroot/etc/hostname")).toBe("of the deployment\n");
+    expect(initramfs.read("/sysroot/var/log/kept")).toBe("of the stateroot\n");
+    expect(initramfs.exists("/sysroot/etc/passwd")).toBe(false);
+  });
+});
+
+test("a /var that becomes a link after the check: where the disk shows below /sysroot nothing is mounted over a link", async () => {
+  const { initramfs, root } = await prepared(YES, (_, initramfs) => initramfs.shell("mkdir /sysroot/evil"));
+  using _ = initramfs;
+  const before = initramfs.mountTable();
+  const done = decided(initramfs, { cmdline: root.argument, meanwhile: "mv /sysroot/ostree/deploy/debian/var /sysroot/kept; ln -s ../../../evil /sysroot/ostree/deploy/debian/var" });
+  expect(done.stderr).toContain("SR-E306");
+  expect(initramfs.mountTable()).toEqual(before);
+});
+
+describe("signed", () => {
+  const TABLE = "/usr/lib/composefs/setup-root-conf.toml";
+  const [table, ostree, stranger] = [generateSecretKey(), generateSecretKey(), generateSecretKey()];
+  const [TABLE_KEY, OSTREE_KEY] = ["/usr/lib/keys/release.pub", "/etc/ostree/initramfs-root-binding.key"];
+  const publicKeys = (...keys: readonly SecretKey[]): string => keys.map(({ publicKey }) => `${publicKey.toBase64()}\n`).join("");
+
+  /** What `verify` says, which computes the digest that this machine's kernel cannot measure. */
+  async function judged(signers: readonly SecretKey[], change: (root: OstreeRoot, initramfs: Initramfs) => void): Promise<{ level: string | undefined; code: string | undefined; text: string; key: string | undefined }> {
+    const { initramfs, root } = await prepared("[composefs]\nenabled = signed\n", (root, initramfs) => {
+      initramfs.write(OSTREE_KEY, publicKeys(ostree));
+      const commit = `/sysroot/ostree/repo/objects/${objectPath(root.commit, "commit")}`;
+      const bytes = new Uint8Array(readFileSync(initramfs.at(commit)));
+      if (signers.length > 0) writeFileSync(initramfs.at(`${commit}meta`), writeCommitMeta(signers.map((key) => sign(key, bytes))));
+      change(root, initramfs);
+    });
+    using _ = initramfs;
+    const args = ["verify", "--sysroot", "/sysroot", "--cmdline", root.argument];
+    const { level, error } = JSON.parse(sealroot(initramfs, [...args, "--json"]).stdout) as { level?: string; error?: { code: string } };
+    const { stdout, stderr } = sealroot(initramfs, args);
+    const { deployment } = level === undefined ? {} : JSON.parse(decided(initramfs, { cmdline: root.argument }).stdout) as Plan;
+    return { level, code: error?.code, text: stdout + stderr, key: deployment?.key };
+  }
+  const both = (keys = publicKeys(table)) => (_: OstreeRoot, initramfs: Initramfs): void => {
+    initramfs.write(TABLE_KEY, keys);
+    initramfs.write(TABLE, `[trust]\nlevel = "signed"\nkeys = "${TABLE_KEY}"\n`);
+  };
+
+  test("by OSTree's key; /run/ostree-booted names its file", async () => {
+    expect(await judged([stranger, ostree], () => undefined)).toMatchObject({ level: "signed", key: OSTREE_KEY });
+  });
+
+  test("by one of several files: the one that holds the key is named, not the first", async () => {
+    const several = (_: OstreeRoot, initramfs: Initramfs): void => {
+      initramfs.write(CONFIG, "");
+      initramfs.write("/usr/lib/keys/a.pub", publicKeys(stranger));
+      initramfs.write("/usr/lib/keys/b.pub", publicKeys(table));
+      initramfs.write(TABLE, '[trust]\nlevel = "signed"\nkeys = ["/etc/ostree/initramfs-root-binding.key", "/usr/lib/keys"]\n');
+    };
+    expect(await judged([table], several)).toMatchObject({ level: "signed", key: "/usr/lib/keys/b.pub" });
+  });
+
+  test("where [trust] asks as well: by a key of each, in the same commit, or by one that both have", async () => {
+    expect(await judged([table, ostree], both())).toMatchObject({ level: "signed", key: OSTREE_KEY });
+    expect(await judged([ostree], both(publicKeys(ostree)))).toMatchObject({ level: "signed", key: OSTREE_KEY });
+  });
+
+  test("not by a key of one of them: SR-E245, and it says which", async () => {
+    for (const [signer, unmet] of [[table, "prepare-root.conf: none of 1 signatures"], [ostree, "[trust]: none of 1 signatures"]] as const) {
+      const { code, text } = await judged([signer], both());
+      expect(code).toBe("SR-E245");
+      expect(text).toContain(unmet);
+    }
+    expect((await judged([stranger], both())).code).toBe("SR-E221");
+    expect((await judged([], both())).code).toBe("SR-E220");
+  });
+
+  test("not with one of the two files of keys missing: SR-E230", async () => {
+    const { code, text } = await judged([table, ostree], (root, initramfs) => {
+      both()(root, initramfs);
+      rmSync(initramfs.at(OSTREE_KEY));
+    });
+    expect(code).toBe("SR-E230");
+    expect(text).toContain(OSTREE_KEY);
+  });
+
+  test("not by a signature of the bare digest: a deployment has a commit", async () => {
+    const { code } = await judged([], ({ digest }, initramfs) => {
+      const repository = `/sysroot/composefs`;
+      initramfs.write(`${repository}/meta.json`, '{"version":1,"algorithm":"fsverity-sha256-12"}');
+      initramfs.write(`${repository}/commits/${digest}/${ostree.id}.ed25519`, sign(ostree, digestMessage("sha256", digest)));
+    });
+    expect(code).toBe("SR-E220");
   });
 });
 
