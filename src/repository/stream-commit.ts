@@ -9,7 +9,7 @@ import { commitOfMap, HEADER_LENGTH, imagesNamed, INFO_LENGTH, inlineBytes, pars
 /** The bytes of a range of the stream's file; fewer where the file ends. */
 export type ReadPart = (range: Range) => Uint8Array;
 
-/** Bytes of the parts of a stream on the disk, and of what they unpack to. */
+/** Bytes of the parts of a stream on the disk, and of what they unpack to. A system of 47000 files has 5 MiB of them, and unpacked 7. */
 const MAX_REFERENCES = 2 ** 20;
 const MAX_COMPRESSED = 64 * 2 ** 20;
 export const MAX_UNPACKED = 256 * 2 ** 20;
@@ -65,6 +65,9 @@ function total<T>(act: () => T): T {
 
 const tooLarge = (found: string): SealrootError => new SealrootError("SR-E229", { details: [["found", found]] });
 
+/** zstd's own largest block: what comes out at once. */
+const BLOCK = 2 ** 17;
+
 /**
  * zstd, with a limit on what comes out: a few bytes can stand for gigabytes. Loaded here because only this place needs it.
  * A frame that is cut short gives what was in it; the lengths inside tell.
@@ -73,7 +76,7 @@ function unpack(bytes: Uint8Array, limit: number): Uint8Array {
   if (bytes.length === 0) return bytes;
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
   try {
-    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1) });
+    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1), chunkSize: BLOCK });
   } catch (error) {
     if (error instanceof RangeError) throw tooLarge(`more than ${limit} bytes when unpacked`);
     throw new StreamProblem("it is not compressed by zstd, or damaged");
