@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { CATALOGUE, type ErrorCode, SealrootError } from "../errors/index.ts";
 
 /** Far above any initramfs. */
-const LONGEST_FILE = 2 ** 32;
+const LONGEST_FILE = 2 ** 31;
 
 export interface InputFile {
   readonly bytes: Uint8Array;

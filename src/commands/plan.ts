@@ -20,12 +20,13 @@ export const help: CommandHelp = {
 };
 
 function text(decision: Decision): string {
-  const { plan, reasons } = decision;
+  const { plan, reasons, evidence } = decision;
   const facts: (readonly [string, string])[] = [
     ...fewLines(remarks(decision)).map((remark) => ["remark", remark] as const),
     ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none (--root-fs)"],
     ["level", levelText(plan)],
     ...signedRows(plan.signed),
+    ...(evidence?.places ?? []).map(({ path, found }) => ["looked at", `${path}  (${found})`] as const),
     ...reasons.map((reason) => ["because", reason] as const),
     ["state", plan.state ?? "not needed"],
     ["target", `${plan.target}${plan.replacesSysroot ? " (replaced)" : ""}`],

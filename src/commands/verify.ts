@@ -1,7 +1,7 @@
 /** `sealroot verify`: the decision of a boot, made ahead of it: would this disk be booted with this policy and command line? */
 
 import { type BootOptions, decide, type Decision, type Inputs, leftTo, type LeftTo, readInputs, remarks } from "../boot/index.ts";
-import { SealrootError } from "../errors/index.ts";
+import { type ErrorCode, SealrootError } from "../errors/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
 import { computeDigest } from "./image-digest.ts";
@@ -73,7 +73,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...given,
       cmdline: given.cmdline ?? initramfs?.commandLine,
       policyFiles: initramfs?.files,
-      computeDigest,
+      computeDigest: compute,
       trustComputed: parsed.flag("assume-verity") ? "always" : "unsupported",
     };
     const sources: Sources = {
@@ -94,10 +94,20 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     const error = asSealrootError(thrown);
     if (json) printJson({ allowed: false, leftTo: null, error: errorRecord(error) });
-    else printError(renderError(error, "this boot would be refused", errorStyle()));
+    else printError(renderError(error, NOT_JUDGED.includes(error.code) ? undefined : "this boot would be refused", errorStyle()));
     return error.exit;
   }
 }
+
+/** What keeps from judging, where the boot itself might go well. */
+const NOT_JUDGED: readonly ErrorCode[] = ["SR-E100", "SR-E601", "SR-E602", "SR-E603"];
+
+/** A file that nobody waits for: the boot, which asks the kernel, refuses it for what is in it. */
+const compute: NonNullable<BootOptions["computeDigest"]> = (image, algorithm) => {
+  const digest = computeDigest(image, algorithm);
+  if (digest !== undefined) return digest;
+  throw new SealrootError("SR-E213", { details: [["image", image.label], ["found", "a file that cannot be read as an image, or is larger than any (1 GiB)"]] });
+};
 
 /** The boot goes on without sealroot: neither allowed nor refused by it. */
 function tellLeft(other: LeftTo, { ostree, configFound, policy, warnings }: Inputs, sources: Sources, json: boolean): number {

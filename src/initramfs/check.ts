@@ -13,7 +13,7 @@ import { findHelpers, type Helper, SEALROOT_UNIT } from "./helpers.ts";
 import { keepForChecks } from "./keep.ts";
 import type { Tree } from "./tree.ts";
 import { isPortableExecutable, kernelRelease, type Profile, readUki, sectionText } from "./uki.ts";
-import { looksLikeInitramfs, type Segment, unpack, type Unpacked } from "./unpack.ts";
+import { looksLikeInitramfs, type Segment, skipZeros, unpack, type Unpacked } from "./unpack.ts";
 
 /** What may come out of one initramfs, in bytes; real ones unpack to a tenth of this. */
 export const DEFAULT_LIMIT = 2 ** 31;
@@ -220,7 +220,7 @@ function reportOthers(helpers: readonly Helper[], chosen: Helper | undefined, fi
 
 function describeBeginning(bytes: Uint8Array): string {
   if (bytes.length === 0) return "empty";
-  if (bytes.every((byte) => byte === 0)) return "zeros only";
+  if (skipZeros(bytes, 0) === bytes.length) return "zeros only";
   const kind = elfMachine(bytes) === undefined ? undefined : "an ELF file";
   return kind ?? `something that begins with ${Buffer.from(bytes.subarray(0, 6)).toString("hex")}`;
 }

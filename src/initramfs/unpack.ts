@@ -35,10 +35,20 @@ const ASCII_ZERO = 0x30;
 /** Archives begin at multiples of four. */
 const ALIGNMENT = 4;
 
+const ZEROS = new Uint8Array(65536);
+
+/** Where the zeros from `at` on end. In blocks, since a file may be gigabytes of them. */
+export function skipZeros(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (end + ZEROS.length <= bytes.length && Buffer.compare(bytes.subarray(end, end + ZEROS.length), ZEROS) === 0) end += ZEROS.length;
+  while (bytes[end] === 0) end++;
+  return end;
+}
+
 /** Whether the bytes can be the beginning of an initramfs. */
 export function looksLikeInitramfs(image: Uint8Array): boolean {
-  const start = image.findIndex((byte) => byte !== 0);
-  if (start < 0) return false;
+  const start = skipZeros(image, 0);
+  if (start === image.length) return false;
   const begin = image.subarray(start, start + 6);
   return compressionOf(begin) !== undefined || Buffer.from(begin).toString("latin1").startsWith("0707");
 }
@@ -58,7 +68,7 @@ export async function unpack(image: Uint8Array, options: UnpackOptions): Promise
   let at = 0;
   while (at < image.length) {
     if (image[at] === 0) {
-      at++;
+      at = skipZeros(image, at);
       continue;
     }
     const offset = at;

@@ -127,7 +127,7 @@ describe("a signed deployment at /sysroot", () => {
       const at = bytes.length >> 1;
       writeFileSync(`${scene.commit}meta`, bytes.with(at, (bytes[at] ?? 0) ^ 1));
     }],
-    ["a changed commit", "SR-E226", (scene) => {
+    ["a changed commit", "SR-E249", (scene) => {
       const bytes = readFileSync(scene.commit);
       writeFileSync(scene.commit, bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1));
     }],

@@ -1,14 +1,14 @@
 /** `sealroot verify` with the policy of an initramfs and of a unified kernel image; and the boot itself at level signed, as far as it can go here. */
 
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ErrorCode } from "../../src/errors/index.ts";
 import { image } from "../support/images.ts";
 import { Initramfs } from "../support/initramfs.ts";
 import { physicalRoot } from "../support/physical-root.ts";
 import type { Faults } from "../support/faults/rules.ts";
-import { faultyProgram, faultySetupRoot, verified } from "../support/program.ts";
+import { faultyProgram, faultySetupRoot, program, verified } from "../support/program.ts";
 import { bootReport, expectRefusal } from "../support/refusal.ts";
 import { expectCode, run, runJson, SignedDisk } from "../support/signed-disk.ts";
 import { cpioArchive, unifiedKernelImage } from "../support/archives.ts";
@@ -88,7 +88,31 @@ describe("the policy of an initramfs in a file", () => {
     const whole = readFileSync(scene.archive({ [CONFIG]: POLICY }));
     writeFileSync(scene.disk.at("cut"), whole.subarray(0, whole.length - 20));
     expectCode("SR-E602", ...scene.verify("--initramfs", scene.disk.at("cut"), "--cmdline", scene.argument));
-    expectCode("SR-E603", ...scene.verify("--initramfs", scene.disk.at("absent"), "--cmdline", scene.argument));
+    // nothing was judged then
+    for (const path of [scene.disk.at("absent"), scene.disk.at("."), "/dev/zero"]) {
+      expect(expectCode("SR-E603", ...scene.verify("--initramfs", path, "--cmdline", scene.argument)).stderr).not.toContain("refused");
+    }
+    writeFileSync(scene.disk.at("zeros"), "");
+    truncateSync(scene.disk.at("zeros"), 2 ** 26);
+    expectCode("SR-E601", ...scene.verify("--initramfs", scene.disk.at("zeros"), "--cmdline", scene.argument));
+  });
+
+  test("an image that nobody could read in a day is refused at once", async () => {
+    using scene = await signed();
+    const image = join(scene.disk.root, "composefs/images", scene.argument.slice(-64));
+    rmSync(image);
+    writeFileSync(image, "");
+    truncateSync(image, 500 * 2 ** 30);
+    scene.disk.policy(["trusted"]);
+    scene.disk.expectRefused("SR-E213");
+  });
+
+  test("standard output that cannot take the report is no permission", async () => {
+    using scene = await signed();
+    scene.disk.policy(["trusted"]);
+    const done = Bun.spawnSync(["bash", "-c", 'exec "$@" > /dev/full', "-", ...program(), ...scene.disk.verifyArguments, "--json"], { stderr: "pipe" });
+    expect(done.exitCode).toBe(78);
+    expect(done.stderr.toString()).toContain("[SR-E617]");
   });
 
   test("a unified kernel image brings its command line along", async () => {
