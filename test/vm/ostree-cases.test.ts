@@ -117,7 +117,7 @@ const cases: Record<string, Case> = {
   "refused: unsigned, and an argument that asks for less": refused("SR-E220", [], (disk) => ({ cmdline: `${disk.argument} ostree.prepare-root.composefs=0`, prepare: `rm ${disk.commitmeta}` })),
   "refused: another key": refused("SR-E221", [], (disk) => ({ setup: `echo ${disk.otherKey.trim()} > ${KEY}` })),
   "refused: no key": refused("SR-E230", [KEY], () => ({ setup: `rm ${KEY}` })),
-  "refused: a changed commit": refused("SR-E226", [], (disk) => ({ prepare: `printf x >> ${commit(disk)}` })),
+  "refused: a commit with bytes behind it": refused("SR-E248", [], (disk) => ({ prepare: `printf x >> ${commit(disk)}` })),
   "refused: no commit": refused("SR-E107", [], (disk) => ({ prepare: `rm ${commit(disk)}` })),
   "refused: another image under its name": refused("SR-E210", [/expected +sha256:/], (disk) => ({ prepare: `ln -f ${OBJECT} ${image(disk)}` })),
   "refused: another image under its name, at level verity": refused("SR-E210", [], (disk) => ({ prepare: `ln -f ${OBJECT} ${image(disk)}` }), "[composefs]\\nenabled = verity\\n"),
@@ -218,8 +218,9 @@ const signatures: Record<string, Case> = {
   "refused: a signature with S not reduced": stopped("SR-E224", [], async ({ signature }) => ({ commitmeta: writeCommitMeta([notReduced(signature)]) })),
   "refused: a signature of 65 bytes": stopped("SR-E224", [], async ({ signature }) => ({ commitmeta: writeCommitMeta([new Uint8Array([...signature, 0])]) })),
   "refused: the signature of another commit": stopped("SR-E221", [], async ({ commit }) => ({ commitmeta: writeCommitMeta([await builder.signature("release", commitLike(commit, { image: undefined }).bytes)]) })),
-  "refused: another signed commit under this one's name": stopped("SR-E226", [], async ({ disk, commit }) => ({ files: await stored(commitLike(commit, { image: "3d".repeat(32) }), ["release"], disk.commit) })),
-  "refused: a commit that is cut short": stopped("SR-E226", [], async ({ commit }) => ({ files: { [commit.file]: commit.bytes.slice(0, -1) } })),
+  "refused: another signed commit under this one's name": stopped("SR-E250", [], async ({ disk, commit }) => ({ files: await stored(commitLike(commit, { image: "3d".repeat(32) }), ["release"], disk.commit) })),
+  "refused: another commit, which nobody who is trusted has signed, under this one's name": stopped("SR-E226", [], async ({ disk, commit }) => ({ files: await stored(commitLike(commit, { image: "3d".repeat(32) }), ["stranger"], disk.commit) })),
+  "refused: a commit that is cut short": stopped("SR-E249", [], async ({ commit }) => ({ files: { [commit.file]: commit.bytes.slice(0, -1) } })),
   "refused: the deployment is named by a signed commit of another image": stopped("SR-E210", [/expected +sha256:3d3d/], async ({ disk, commit }) => {
     const other = commitLike(commit, { image: "3d".repeat(32) });
     return { files: await stored(other, ["release"]), prepare: deployAs(disk, other.id) };

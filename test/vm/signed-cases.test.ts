@@ -136,7 +136,10 @@ const padded = (bytes: Uint8Array): Uint8Array => new Uint8Array([...bytes, 0, 0
 
 /** Shell: moves a file or directory of the disk out of the repository and leaves a link to it. */
 const linkOut = (path: string, to = "../".repeat(path.split("/").length - 1)): string => `mv ${path} elsewhere; ln -s ${to}elsewhere ${path}`;
-const ostreePolicy = (lines: string): string => `mkdir -p /etc/ostree; printf '${lines}' > /etc/ostree/prepare-root.conf; cp ${KEYS}/release.pub /etc/ostree/initramfs-root-binding.key`;
+const ostreePolicy = (lines: string, key = "release"): string => `mkdir -p /etc/ostree; printf '${lines}' > /etc/ostree/prepare-root.conf; cp ${KEYS}/${key}.pub /etc/ostree/initramfs-root-binding.key`;
+/** Shell: what the dracut module writes beside the configuration for `not-before = "build"`. */
+const builtAt = (time: string): string => `echo ${time} > "$CASE/setup-root-not-before"`;
+const BUILD = policy(undefined, 'not-before = "build"');
 
 const good: Record<string, Checked> = {
   "signed commit": boots(unchanged),
@@ -169,6 +172,10 @@ const good: Record<string, Checked> = {
     };
   }),
   "as old as the floor": boots(() => ({ config: policy(undefined, "not-before = 2026-11-01T00:00:00Z") })),
+  "newer than the initramfs": boots(() => ({ config: BUILD, setup: builtAt("2026-10-31T23:59:59Z") })),
+  "signed for both who ask, [trust] and OSTree's configuration": boots(async ({ commit, stored }) => ({
+    setup: ostreePolicy("[composefs]\\nenabled = signed\\n", "second"), evidence: stored(await builder.commitmeta(commit, ["release", "second"])),
+  }), { keys: ["release", "second"] }),
   "asked for by OSTree's configuration": boots(() => ({ config: "[root]\n", setup: ostreePolicy("[composefs]\\nenabled = signed\\n") })),
   "a meta.json without fs-verity": boots(() => ({ prepare: "cp composefs/meta.json copy; mv -f copy composefs/meta.json" })),
 };
@@ -209,6 +216,11 @@ const bad: Record<string, Checked> = {
   "refused: a signature of 63 bytes": refused("SR-E224", [], ({ signature, stored }) => ({ evidence: stored(writeCommitMeta([signature.subarray(0, 63)])) })),
   "refused: a signature with S not reduced": refused("SR-E224", [], ({ signature, stored }) => ({ evidence: stored(writeCommitMeta([notReduced(signature)])) })),
   "refused: the signature of another commit": refused("SR-E224", [], async ({ disk, stored }) => ({ evidence: stored(await builder.commitmeta(await builder.commit("--digest", disk.digest, "--version", "2"), ["release"])) })),
+  "refused: the signature of another commit, which lies there as well": refused("SR-E247", [/another|of commit|made a signature/], async ({ disk, stored }) => {
+    const old = await builder.commit("--digest", disk.digest, "--version", "0", "--timestamp", "2020-01-01T00:00:00Z");
+    const commitmeta = writeCommitMeta([await builder.signature("release", old.bytes)]);
+    return { evidence: { ...stored(commitmeta), [`${old.id}.commit`]: old.bytes } };
+  }),
   "refused: the commit of another image": refused("SR-E227", [/another image/, OTHER_IMAGE], async () => {
     const other = await builder.commit("--digest", OTHER_IMAGE, "--version", "1");
     return { evidence: both(other, await builder.commitmeta(other, ["release"])) };
@@ -217,24 +229,31 @@ const bad: Record<string, Checked> = {
     const other = await builder.commit("--digest", `v2-sha256-12:${disk.digest}`, "--version", "1");
     return { evidence: both(other, await builder.commitmeta(other, ["release"])) };
   }),
-  "refused: a commit that is cut short": refused("SR-E226", [], ({ commit }) => ({ prepare: "", evidence: both({ ...commit, bytes: commit.bytes.slice(0, -1) }, writeCommitMeta([])) })),
+  "refused: a commit that is cut short": refused("SR-E249", [], ({ commit }) => ({ evidence: both({ ...commit, bytes: commit.bytes.slice(0, -1) }, writeCommitMeta([])) })),
   "refused: a commit that is cut short, under its own id": refused("SR-E224", [], async ({ commit }) => ({
     evidence: both({ ...commit, id: new Bun.CryptoHasher("sha256").update(commit.bytes.slice(0, -1)).digest("hex"), bytes: commit.bytes.slice(0, -1) }, await builder.commitmeta(commit, ["release"])),
   })),
   "refused: a commit that is cut short, signed": refused("SR-E225", [], async ({ commit }) => ({ evidence: await signedBytes(commit.bytes.slice(0, -1)) })),
-  "refused: a commit with bytes behind it": refused("SR-E226", [], ({ commit, file }) => ({ prepare: `printf x >> ${file}`, evidence: both(commit, writeCommitMeta([])) })),
+  "refused: a commit with bytes behind it": refused("SR-E248", [], ({ file }) => ({ prepare: `printf x >> ${file}` })),
   "refused: a commit with bytes behind it, signed": refused("SR-E225", [], async ({ commit }) => ({ evidence: await signedBytes(padded(commit.bytes)) })),
-  "refused: a commit under another id": refused("SR-E226", [], async ({ commit }) => ({ evidence: both({ ...commit, id: "12".repeat(32) }, await builder.commitmeta(commit, ["release"])) })),
-  "refused: another signed commit under this one's name": refused("SR-E226", [], async ({ disk, commit }) => {
+  "refused: a commit under another id": refused("SR-E250", [], async ({ commit }) => ({ evidence: both({ ...commit, id: "12".repeat(32) }, await builder.commitmeta(commit, ["release"])) })),
+  "refused: another signed commit under this one's name": refused("SR-E250", [], async ({ disk, commit }) => {
     const other = await builder.commit("--digest", disk.digest, "--version", "0");
     return { evidence: both({ ...commit, bytes: other.bytes }, await builder.commitmeta(other, ["release"])) };
   }),
-  "refused: another signed commit in this one's stream": refused("SR-E226", [], async (scene) => {
+  "refused: another commit, which nobody who is trusted has signed, under this one's name": refused("SR-E226", [], async ({ disk, commit }) => {
+    const other = await builder.commit("--digest", disk.digest, "--version", "forged");
+    return { evidence: both({ ...commit, bytes: other.bytes }, await builder.commitmeta(other, ["stranger"])) };
+  }),
+  "refused: another signed commit in this one's stream": refused("SR-E250", [], async (scene) => {
     const other = await builder.commit("--digest", scene.disk.digest, "--version", "0");
     return { ...inStream(scene, inlineChunk(objectMap(other.bytes, [], scene.commit.id))), evidence: { [`${scene.commit.id}.commitmeta`]: await builder.commitmeta(other, ["release"]) } };
   }),
   "refused: no argument": refused("SR-E102", [/signed/], () => ({ cmdline: "quiet root=/dev/vda", arguments: ["setup-root", "--if-named"] })),
   "refused: older than the floor": refused("SR-E228", [/2026-11-01T00:00:00/, /2026-11-01T00:00:01/], () => ({ config: policy(undefined, "not-before = 2026-11-01T00:00:01Z") })),
+  "refused: older than the initramfs": refused("SR-E228", [], () => ({ config: BUILD, setup: builtAt("2026-11-01T00:00:01Z") })),
+  "refused: an initramfs that does not say when it was built": refused("SR-E246", [/not-before = "build"/], () => ({ config: BUILD })),
+  "refused: signed for one of the two who ask": refused("SR-E245", [/prepare-root\.conf/], () => ({ setup: ostreePolicy("[composefs]\\nenabled = signed\\n", "second") })),
   "refused: a bare digest and a floor": refused("SR-E228", [], async ({ disk }) => ({
     config: policy(undefined, "not-before = 2020-01-01T00:00:00Z"), evidence: { [`${(await builder.key("release")).id}.ed25519`]: await builder.bare(`v1-sha256-12:${disk.digest}`, "release") },
   })),
