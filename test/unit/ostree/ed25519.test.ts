@@ -86,6 +86,36 @@ describe("both engines", () => {
   });
 });
 
+describe("the second engine has the runtime's SHA-512, and says what the library says with its own", () => {
+  const [, noble] = ENGINES as [Engine, Engine];
+  const same = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): void =>
+    expect(verifyWith([noble], publicKey, message, signature)).toBe(verifyWith([(...input) => ed25519.verify(input[2], input[1], input[0], { zip215: false })], publicKey, message, signature));
+
+  test.each(edgeCases)("$name", ({ publicKey, message, signature }) => same(publicKey, message, signature));
+
+  test("of messages around the block of the hash, and of a megabyte", () => {
+    const secret = new Uint8Array(32).fill(7);
+    const key = ed25519.getPublicKey(secret);
+    for (const length of [0, 1, 46, 47, 48, 63, 64, 65, 111, 112, 127, 128, 129, 2 ** 20]) {
+      const message = Uint8Array.from({ length }, (_, at) => at * 7);
+      const signature = ed25519.sign(message, secret);
+      same(key, message, signature);
+      expect(verifySignature(key, message, signature)).toBe(true);
+      if (length === 0) continue;
+      const changed = message.with(length - 1, (message[length - 1] ?? 0) ^ 1);
+      same(key, changed, signature);
+      expect(verifySignature(key, changed, signature)).toBe(false);
+    }
+  });
+
+  test("a part of a buffer is that part", () => {
+    const { publicKey, message, signature } = rfc8032[3] ?? (rfc8032[0] as (typeof rfc8032)[number]);
+    const around = new Uint8Array(message.length + 20).fill(9);
+    around.set(message, 7);
+    expect(verifyWith([noble], publicKey, around.subarray(7, 7 + message.length), signature)).toBe(true);
+  });
+});
+
 test("what can be a signature at all", () => {
   const { signature } = rfc8032[0] as (typeof rfc8032)[number];
   expect(isPossibleSignature(signature.slice(1))).toBe(false);
