@@ -226,6 +226,8 @@ describe("commit", () => {
     const shown = ostree("show", commit);
     for (const text of [`commit ${commit}`, "Date:  2026-11-01 00:00:00 +0000", "Version: 44.1", "A release"]) expect(shown).toContain(text);
     expect(ostree("show", "--print-metadata-key=composefs.digest.v1-sha256-12", commit)).toContain("0x3d, 0x3d");
+    expect(ostree("show", "--print-metadata-key=version", commit)).toBe("'44.1'\n");
+    expect(ostree("show", "--print-metadata-key=ostree.source-title", commit)).toBe("'Test'\n");
     // GLib prints bytes as a string when the last of them is zero, as it is in one signature of sixteen
     expect(ostree("show", "--print-detached-metadata-key=ostree.sign.ed25519", commit)).toMatch(/byte 0x|b['"]/);
     ostree("refs", "--create=release", commit);

@@ -10,7 +10,7 @@ import { appendSignature, dirmeta, emptyDirtree, type MetadataEntry, objectId, o
 import { show } from "../../src/ostree/gvariant-plain.ts";
 import { read } from "../../src/ostree/gvariant-read.ts";
 import { typeOf } from "../../src/ostree/gvariant-type.ts";
-import { generateSecretKey, sign } from "../../src/ostree/secret-keys.ts";
+import { parseSecretKey, sign } from "../../src/ostree/secret-keys.ts";
 import { debianProgram } from "../support/debian-program.ts";
 
 const program = debianProgram("ostree", "ostree");
@@ -40,7 +40,8 @@ const empty = emptyDirtree();
 const DIGEST = "a1".repeat(32);
 
 describe.each(["archive", "bare-user"])("commits that sealroot writes, in a repository of mode %s", (mode) => {
-  const secret = generateSecretKey();
+  // always the same: one whose signatures end in a zero byte GLib would print as a string
+  const secret = parseSecretKey(new TextEncoder().encode(`-----BEGIN PRIVATE KEY-----\n${Buffer.concat([Uint8Array.fromHex("302e020100300506032b657004220420"), new Uint8Array(32).fill(7)]).toString("base64")}\n-----END PRIVATE KEY-----\n`), "the test's key");
   const metadata: MetadataEntry[] = [
     { key: "version", type: "s", value: "1.0 ☃" },
     { key: "composefs.digest.v1-sha256-12", type: "ay", value: Uint8Array.fromHex(DIGEST) },
