@@ -55,7 +55,7 @@ export function judgeSigned({ policy, argument, measured, repository, policyFile
   const far = commitsOfStreams(repository, argument.digest, LIMITS, new Set(near.commits.map(({ id }) => id)));
   const found = [near, far];
   const second = far.commits.length === 0 ? first : judge({ ...input, evidence: evidenceOf(found, keys) });
-  return judgement(second.allowed ? second : tellProblems(second, [...near.problems, ...far.problems]), found);
+  return judgement(second.allowed ? second : tellProblems(second, found), found);
 }
 
 const evidenceOf = (found: readonly Found[], keys: readonly (readonly TrustedKey[])[]): Evidence => ({
@@ -75,9 +75,15 @@ const judgement = (verdict: Verdict, found: readonly Found[]): Judgement => ({
 /** Nothing that was found counts: then what could not be read says more. */
 const SAYS_LITTLE: readonly string[] = ["SR-E107", "SR-E220", "SR-E221"];
 
-/** A refusal is a refusal; this only chooses what it is called. A link that leads out is told wherever it is. */
-function tellProblems(verdict: Refused, problems: readonly Problem[]): Refused {
-  const telling = problems.filter(({ code, aside }) => !aside || code === "SR-E204");
+/**
+ * A refusal is a refusal; this only chooses what it is called. A link that leads out is told wherever it is; and where not everything
+ * was read, that is the reason, whatever the rest was like: whoever fills the place with decoys is not to have them take the blame.
+ */
+function tellProblems(verdict: Refused, found: readonly Found[]): Refused {
+  const telling = found.flatMap(({ problems }) => problems).filter(({ code, aside }) => !aside || code === "SR-E204");
+  if (found.some(({ complete }) => !complete)) {
+    return { ...verdict, code: "SR-E229", reasons: [...verdict.reasons, "there is more than is read, and what was not read may be a commit that counts"] };
+  }
   const worst = telling.find(({ code }) => code === "SR-E204") ?? telling[0];
   return worst === undefined || !SAYS_LITTLE.includes(verdict.code) ? verdict : { ...verdict, code: worst.code };
 }

@@ -13,6 +13,8 @@ export interface Found {
   readonly signatures: readonly StoredSignature[];
   readonly problems: readonly Problem[];
   readonly places: readonly Place[];
+  /** Whether everything of the image's own was read; not so where there is more of it than anyone has. */
+  readonly complete: boolean;
 }
 
 /** Names read of a directory. */
@@ -39,6 +41,7 @@ export function commitsOf({ directory }: Repository, digest: string, limits: Lim
     if (kind === undefined) continue;
     if (++read > MAX_FILES) {
       files.note("SR-E229", files.label(path), `more than ${MAX_FILES - 1} commits and signatures`);
+      files.exceeded = true;
       break;
     }
     const bytes = files.read(`${path}/${name}`, kind === "commit" ? limits.commit : SIGNATURE_LIMIT);
@@ -47,9 +50,12 @@ export function commitsOf({ directory }: Repository, digest: string, limits: Lim
     if (kind === "ed25519") signatures.push({ keyId: id, bytes, origin });
     else commits.push({ id, bytes, commitmeta: files.read(`${path}/${id}.commitmeta`, limits.commitmeta), origin });
   }
-  if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`);
+  if (listing?.complete === false) {
+    files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`);
+    files.exceeded = true;
+  }
   const counted = count(commits.length, "commit", signatures.length, files.problems.length);
-  return { commits, signatures, problems: files.problems, places: [{ path: files.label(path), found: listing === undefined && files.problems.length === 0 ? "not there" : counted }] };
+  return { commits, signatures, problems: files.problems, places: [{ path: files.label(path), found: listing === undefined && files.problems.length === 0 ? "not there" : counted }], complete: !files.exceeded };
 }
 
 function count(commits: number, what: string, signatures: number, problems: number): string {
@@ -97,7 +103,8 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
   }
   if (listing?.complete === false) files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`, true);
   const found = listing === undefined && files.problems.length === 0 ? "not there" : count(commits.length, "OSTree commit", 0, files.problems.length);
-  return { commits, signatures: [], problems: files.problems, places: [{ path: files.label(`${path}/ostree-commit-*`), found }] };
+  // other images' streams are most of what is there, so that many of them are nothing unusual
+  return { commits, signatures: [], problems: files.problems, places: [{ path: files.label(`${path}/ostree-commit-*`), found }], complete: true };
 }
 
 const partsOf = (file: Descriptor): ReadPart => ({ start, end }) => {

@@ -52,6 +52,8 @@ const MAX_TOTAL = 64 * 2 ** 20;
 
 export class EvidenceFiles {
   readonly problems: Problem[] = [];
+  /** Whether there was more than is read: something that was not looked at may be good. */
+  exceeded = false;
   readonly #directory: Descriptor;
   #left = MAX_TOTAL;
 
@@ -83,6 +85,7 @@ export class EvidenceFiles {
 
   /** @throws SealrootError SR-E229 when all of it together is more than a boot should hold */
   spend(bytes: number): void {
+    if (bytes > this.#left) this.exceeded = true;
     if (bytes > this.#left) throw new SealrootError("SR-E229", { details: [["found", `more than ${MAX_TOTAL} bytes of commits in all`]] });
     this.#left -= bytes;
   }

@@ -170,6 +170,23 @@ describe("commits", () => {
     rmSync(commit);
     for (let index = 0; index < 70; index++) writeFileSync(join(disk.commits, `${index.toString(16).padStart(64, "0")}.commit`), "x");
   });
+  /** Commits of 16 MiB, which are read before this one, and leave nothing of the 64 MiB that are read in all. */
+  const decoys = ({ disk }: Scene, content: string): void => {
+    for (let index = 0; index < 5; index++) {
+      const path = join(disk.commits, `${index.toString(16).padStart(64, "0")}.commit`);
+      writeFileSync(path, content);
+      truncateSync(path, 2 ** 24);
+    }
+  };
+  refused("decoys, so that the good one may not be read", "SR-E229", (scene) => {
+    decoys(scene, "decoy");
+    rmSync(scene.commit);
+  }, "there is more than is read");
+  refused("decoys, each refused for another reason", "SR-E229", (scene) => {
+    decoys(scene, "decoy");
+    for (const name of scene.disk.names()) if (name.startsWith("0000") && name.endsWith(".commit")) writeFileSync(join(scene.disk.commits, `${name}meta`), "x");
+    scene.disk.policy(["second"]);
+  }, "of commits in all");
   allowed("as old as the floor", ({ disk }) => disk.policy(["trusted"], "not-before = 2026-11-01T00:00:00Z"));
   allowed("an unsigned, a foreign and a damaged commit beside the good one", ({ disk, commit }) => {
     disk.commit("--version", "2");
