@@ -2,7 +2,7 @@
 
 import { deploymentTarget } from "../../src/boot/ostree-inputs.ts";
 import { allValues, formatImageArgument, lastValue, MAX_COMMAND_LINE, parseImageArguments, splitCommandLine } from "../../src/cmdline-parser/index.ts";
-import { parsePrepareRoot, parseSetupRootConfig } from "../../src/config/index.ts";
+import { parseBuildTime, parsePrepareRoot, parseSetupRootConfig } from "../../src/config/index.ts";
 import { parseKeyFile } from "../../src/config/keyfile.ts";
 import { must, refusal, type Target } from "./target.ts";
 
@@ -58,11 +58,17 @@ export const CONFIG_TARGETS: Readonly<Record<string, Target>> = {
       "[composefs]\nenabled = signed\nkeypath=/etc/ostree/initramfs-root-binding.key\n[sysroot]\nreadonly = true\n",
       "# comment\n[composefs]\r\nenabled=verity\r\n[root]\r\ntransient = true\r\n[etc]\ntransient=false\n",
       "[composefs]\nenabled = maybe\n[root]\ntransient-ro=1\n",
+      "2026-11-01T00:00:00Z\n",
       "[composefs]\nenabled = no\nkeypath = a\\sb\\tc\\\\\n[composefs]\nenabled = yes\n",
       "",
     ),
     words: ["[composefs]\n", "[root]\n", "[etc]\n", "[sysroot]\n", "enabled=", "enabled = signed\n", "keypath=", "transient=", "transient-ro=", "readonly=", "true", "1", "signed", "verity", "maybe", "=", "[", "]", "\n", "\r", "\\s", "\\", "#", ";", "\ufeff", "\u00a0"],
     try: (input) => {
+      // the other small file beside it
+      let builtAt: number | undefined;
+      const third = refusal(() => (builtAt = parseBuildTime(input, "f")));
+      must(third === undefined || third === "SR-E246", `code ${third}`);
+      must(builtAt === undefined || `${new Date(builtAt * 1000).toISOString().slice(0, 19)}Z\n` === text(input), "another point in time than is written");
       const code = refusal(() => parseKeyFile(input, "f"));
       must(code === undefined || code === "SR-E101", `code ${code}`);
       let found: ReturnType<typeof parsePrepareRoot> | undefined;
