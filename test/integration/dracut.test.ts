@@ -59,6 +59,7 @@ beforeAll(async () => {
 afterAll(() => disk[Symbol.dispose]());
 
 const KEY = "etc/sealroot/release.pub";
+const publicKey = (number: number): string => `${new Uint8Array(32).fill(number).toBase64()}\n`;
 const FLOOR = "/usr/lib/composefs/setup-root-not-before";
 const policyText = (more = ""): string => `[trust]\nlevel = "signed"\nkeys = "/${KEY}"\n${more}\n`;
 
@@ -140,18 +141,20 @@ describe.each<[Release, string]>([["bookworm", "059"], ["trixie", "106"], ["fork
     const keys = layer(`${release}-keys`, (path) =>
       put(path, {
         [CONFIG]: '[root]\ntransient = false\n[trust] # who may sign\nlevel = "signed" # "/not/a/key"\nkeys = [\n  "/etc/sealroot/one.pub",\n  \'/usr/share/sealroot/keys\', "/etc/sealroot/two.pub",\n]\n',
-        "etc/sealroot/one.pub": "one",
-        "etc/sealroot/two.pub": "two",
-        "usr/share/sealroot/keys/three.pub": "three",
-        "usr/share/sealroot/keys/more/four.pub": "four",
+        "etc/sealroot/one.pub": publicKey(1),
+        "etc/sealroot/two.pub": publicKey(2),
+        "usr/share/sealroot/keys/three.pub": publicKey(3),
+        "usr/share/sealroot/keys/four.pub": publicKey(4),
       }),
     );
     await dracut(tree, { layers: keys, directory: directory.path, name: `${release}-keys`, arguments: ["--no-hostonly", ...SMALL] });
     const report = check(`${release}-keys`);
-    expect(said(report, "ok")).toContain("keys: /etc/sealroot/one.pub, /usr/share/sealroot/keys, /etc/sealroot/two.pub");
+    // bookworm's own kernel is too old for any policy
+    expect(said(report, "error").filter((text) => !text.startsWith("kernel: 6.1."))).toEqual([]);
+    expect(said(report, "ok").find((text) => text.startsWith("keys: "))).toMatch(/^keys: \/etc\/sealroot\/one\.pub, \/usr\/share\/sealroot\/keys, \/etc\/sealroot\/two\.pub: (?:[0-9a-f]{12}…(?:, |$)){4}$/);
     expect(said(report, "ok")).toContain(`policy: /${CONFIG}, level signed`);
     const { tree: files } = await open(`${release}-keys`);
-    expect(files.file("/usr/share/sealroot/keys/more/four.pub")).toBeDefined();
+    expect(files.file("/usr/share/sealroot/keys/four.pub")).toBeDefined();
   }, 300_000);
 });
 
