@@ -123,9 +123,9 @@ const cases: Readonly<Record<string, Case>> = {
     wanted: { kernel: "6.12", disk: async () => signedDisk("unsigned", await complete(), { signed: false }), files: signedBootFiles },
     check: (result) => expectStopped(result, "SR-E220", /commitmeta/),
   },
-  "6.12: the same machine without any commit is refused, whatever the command line asks for": {
-    wanted: { kernel: "6.12", disk: complete, files: signedBootFiles, arguments: (text) => `${text} ostree.prepare-root.composefs=0 quiet` },
-    check: (result) => expectStopped(result, "SR-E107"),
+  "6.12: the same machine refuses a signed release that is older than its initramfs": {
+    wanted: { kernel: "6.12", disk: async () => signedDisk("old", await complete(), { time: "2020-01-01T00:00:00Z" }), files: signedBootFiles, arguments: (text) => `${text} ostree.prepare-root.composefs=0 quiet` },
+    check: (result) => expectStopped(result, "SR-E228", /2020-01-01/),
   },
   "7.2: to multi-user, verified": {
     wanted: { kernel: "7.2", disk: ext4 },

@@ -14,7 +14,8 @@ import type { KernelSeries } from "./kernel.ts";
 import { Builder, type SignedCommit, type SigningKey } from "./signing.ts";
 
 const KEYS = "usr/lib/composefs/keys";
-const POLICY = `[trust]\nlevel = "signed"\nkeys = "/${KEYS}"\n`;
+/** The floor is the time at which dracut made the initramfs. */
+const POLICY = `[trust]\nlevel = "signed"\nkeys = "/${KEYS}"\nnot-before = "build"\n`;
 
 /** One builder for all runs, so that an initramfs with the key in it is made once. */
 export async function releaseBuilder(): Promise<Builder> {
@@ -41,10 +42,17 @@ export interface SignedDisk extends SystemDisk {
   readonly key: SigningKey;
 }
 
-/** The disk with a signed commit for its image, or one whose signature was lost. */
-export async function signedDisk(name: string, disk: SystemDisk, { signed = true } = {}): Promise<SignedDisk> {
+export interface Release {
+  /** Whether its signature came along; default true. */
+  readonly signed?: boolean;
+  /** When it was made; default now, which is after the initramfs. */
+  readonly time?: string;
+}
+
+/** The disk with a commit for its image. */
+export async function signedDisk(name: string, disk: SystemDisk, { signed = true, time = String(Math.floor(Date.now() / 1000)) }: Release = {}): Promise<SignedDisk> {
   const builder = await releaseBuilder();
-  const commit = await builder.commit("--image", disk.image, "--version", "44.1");
+  const commit = await builder.commit("--image", disk.image, "--version", "44.1", "--timestamp", time);
   const file = `composefs/commits/${disk.digest}/${commit.id}.commit`;
   const files = { [file]: commit.bytes, ...(signed ? { [`${file}meta`]: await builder.commitmeta(commit, ["release"]) } : {}) };
   return { ...disk, path: await diskWith(name, disk.path, files), commit, key: await builder.key("release") };
