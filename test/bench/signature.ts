@@ -34,8 +34,8 @@ const PROBES: Readonly<Record<string, string>> = {
   "the whole verdict": `
     const { parsePublicKeys } = require("${top}/src/ostree/index.ts");
     const { judgeDeployment } = require("${top}/src/trust/deployment.ts");
-    const policy = { level: "signed", keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: false };
-    const evidence = { commits: [{ id, bytes: commit, commitmeta, origin: "" }], signatures: [], keys: parsePublicKeys(keyFile, "") };
+    const policy = { level: "signed", requirements: [{ source: "bench", keys: [], threshold: 1 }], revoked: [], notBefore: undefined, insecureArgument: false };
+    const evidence = { commits: [{ id, bytes: commit, commitmeta, origin: "" }], signatures: [], keys: [parsePublicKeys(keyFile, "")] };
     if (judgeDeployment({ policy, measured: { kind: "digest", algorithm: "sha256", digest }, evidence }).level !== "signed") throw new Error("refused");
   `,
 };
