@@ -280,6 +280,10 @@ const bad: Record<string, Checked> = {
   "refused: the image's commits are a link out of the repository": refused("SR-E204", [], ({ commits }) => ({ prepare: linkOut(commits) })),
   "refused: the commit is a link out of the repository": refused("SR-E204", [], ({ file }) => ({ prepare: linkOut(file) })),
   "refused: the commit's signatures are a link into the initramfs": refused("SR-E204", [], ({ file }) => ({ prepare: `rm ${file}meta; ln -s /run/commitmeta ${file}meta`, setup: ": > /run/commitmeta" })),
+  "refused: the image is a link out of the repository": refused("SR-E204", [], ({ disk }) => ({ prepare: `mv $(readlink -f composefs/images/${disk.digest}) elsewhere; ln -sfn ../../elsewhere composefs/images/${disk.digest}` })),
+  "refused: the deployment's directory is a link out of the disk": refused("SR-E204", [/state/], ({ disk }) => ({ prepare: `mv state/deploy/${disk.digest} elsewhere; ln -s /run state/deploy/${disk.digest}` })),
+  "refused: /etc is a link out of the disk": refused("SR-E204", [/etc/], ({ disk }) => ({ prepare: `mv state/deploy/${disk.digest}/etc elsewhere; ln -s ../../../../etc state/deploy/${disk.digest}/etc` })),
+  "refused: /var is a link out of the disk": refused("SR-E204", [/var/], ({ disk }) => ({ prepare: `mv state/deploy/${disk.digest}/var elsewhere; ln -s /run state/deploy/${disk.digest}/var` })),
   "refused: the commit is a FIFO": refused("SR-E204", [], (scene) => ({ evidence: onlyMeta(scene), prepare: `mkfifo ${scene.file}` })),
 };
 
