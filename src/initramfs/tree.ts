@@ -8,7 +8,7 @@ import { Damage } from "./damage.ts";
 /** As in path_resolution(7). */
 const MAX_SYMLINKS = 40;
 /** Names looked up in all; an initramfs needs some ten thousand. Keeps links to links of long paths from taking for ever. */
-const MAX_STEPS = 50_000_000;
+const MAX_STEPS = 10_000_000;
 
 export interface Inode {
   readonly kind: "file" | "directory" | "symlink" | "other";

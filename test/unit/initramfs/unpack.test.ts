@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Damage } from "../../../src/initramfs/damage.ts";
-import { looksLikeInitramfs, unpack, type Unpacked } from "../../../src/initramfs/unpack.ts";
+import { looksLikeInitramfs, skipZeros, unpack, type Unpacked } from "../../../src/initramfs/unpack.ts";
 import { bytes, cpio, type Entry, gzip, join, withDirectories, zstd } from "./build.ts";
 import { GOLDEN } from "./golden.ts";
 
@@ -13,6 +13,15 @@ const text = ({ tree }: Unpacked, path: string): string | undefined => {
   return data === undefined ? undefined : Buffer.from(data).toString("latin1");
 };
 const one = (path: string, data: string): Uint8Array => cpio(withDirectories([{ path, data }]));
+
+test("zeros are passed over, in blocks and by the byte", () => {
+  const image = new Uint8Array(300_000);
+  for (const at of [0, 1, 65535, 65536, 65537, 131072, 299_999]) {
+    const marked = image.with(at, 1);
+    for (const from of [0, 1, 65535, 65536, at]) expect(skipZeros(marked, from)).toBe(from <= at ? at : image.length);
+  }
+  for (const from of [0, 65536, 299_999, 300_000]) expect(skipZeros(image, from)).toBe(300_000);
+});
 
 describe("archives one behind the other", () => {
   test("plain microcode, padding, compressed main, another compressed", async () => {

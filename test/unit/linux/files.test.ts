@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import {
   Descriptor, ERRNO, errnoName, errnoText, HERE, isErrno, makeDirectory, makeSymlink, measureVerity, O, openAt, openPath, readInto, readLink, readUpTo, removeDirectory,
-  reopen, replaceFile, RESOLVE, statAt, SyscallError, writeAll,
+  renameNoReplace, reopen, replaceFile, RESOLVE, statAt, SyscallError, tryLock, writeAll,
 } from "../../../src/linux/index.ts";
 import { cString } from "../../../src/linux/syscall.ts";
 import { TemporaryDirectory } from "../../support/temporary.ts";
@@ -204,6 +204,32 @@ describe("errno", () => {
   test("the kernel's own words are in the message", () => {
     expect(new SyscallError("fsconfig(overlay, create)", 22, ["overlay: a", "overlay: b"]).message).toBe("fsconfig(overlay, create): EINVAL (invalid argument) [kernel: overlay: a; overlay: b]");
   });
+});
+
+describe("renameat2 with RENAME_NOREPLACE", () => {
+  test("moves, and overwrites nothing: no file, no directory, no link that leads nowhere", () => {
+    using temporary = new TemporaryDirectory();
+    const at = (name: string): string => `${temporary.path}/${name}`;
+    writeFileSync(at("new"), "x");
+    writeFileSync(at("file"), "mine");
+    mkdirSync(at("directory"));
+    symlinkSync("nowhere", at("link"));
+    for (const name of ["file", "directory", "link"]) expect(errnoOf(() => renameNoReplace(at("new"), at(name)))).toBe("EEXIST");
+    expect(errnoOf(() => renameNoReplace(at("absent"), at("other")))).toBe("ENOENT");
+    renameNoReplace(at("new"), at("other"));
+    expect(readdirSync(temporary.path).sort()).toEqual(["directory", "file", "link", "other"]);
+    expect(readFileSync(at("file"), "utf8")).toBe("mine");
+  });
+});
+
+test("flock: one holder at a time, until it is closed", () => {
+  using temporary = new TemporaryDirectory();
+  writeFileSync(`${temporary.path}/f`, "x");
+  using first = openPath(`${temporary.path}/f`, O.RDONLY);
+  using second = openPath(`${temporary.path}/f`, O.RDONLY);
+  expect([tryLock(first), tryLock(second), tryLock(first)]).toEqual([true, false, true]);
+  first.close();
+  expect(tryLock(second)).toBe(true);
 });
 
 test("fs-verity of a file that has none: a value, not a failure", () => {
