@@ -14,10 +14,6 @@ import type { Repository } from "../repository/index.ts";
 import { type Evidence, type FoundCommit, judge, type Measurement, type Refused, type TrustPolicy, type Verdict } from "../trust/index.ts";
 import { type PolicyFiles, readTrustedKeys } from "./trusted-keys.ts";
 
-// The executable starts with the machine code compiler all but off (src/build/make.ts). A large commit is hashed in TypeScript, by the
-// second of the two Ed25519 implementations: 64 KiB took 47 ms that way, and 8 with the compiler.
-Bun.unsafe.setJITPolicy(1);
-
 export type { Place } from "../repository/evidence-files.ts";
 
 const LIMITS: Limits = { commit: MAX_COMMIT_BYTES, commitmeta: MAX_COMMITMETA_BYTES };
