@@ -35,6 +35,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   "cmdline-parser": [],
   fsverity: [],
+  erofs: ["fsverity", "tree"],
+  dumpfile: ["tree"],
+  tree: [],
   initramfs: ["cmdline-parser", "config"],
   repository: ["linux"],
   mount: ["linux"],
@@ -50,7 +53,7 @@ const SIDE_DOORS = [
   "trust/deployment.ts", "trust/digest-message.ts",
 ];
 
-const PURE = ["cmdline-parser", "config", "ostree", "trust", "fsverity", "errors", "terminal"];
+const PURE = ["cmdline-parser", "config", "ostree", "trust", "fsverity", "erofs", "dumpfile", "tree", "errors", "terminal"];
 /** Files that are pure within a room that is not. */
 const PURE_FILES = ["boot/plan.ts", "boot/interpreter.ts", "boot/options.ts", "repository/meta.ts"];
 
