@@ -6,7 +6,7 @@ import { type Attributes, type Data, type Inode, Inodes, ROOT } from "./inodes.t
 import { isDirectory } from "./mode.ts";
 import { Sorter } from "./sort.ts";
 import { type Entries, Tree } from "./tree.ts";
-import type { Xattr } from "./xattrs.ts";
+import type { Xattr, XattrSetId } from "./xattrs.ts";
 
 /** The number of a name in its tree. */
 export type Entry = number;
@@ -46,8 +46,8 @@ export class TreeBuilder {
   }
 
   /** A new inode with its first name, which decides where it stands in an image. @throws RangeError: see link() */
-  add(parent: Inode, name: Uint8Array, attributes: Attributes, xattrs: readonly Xattr[] = [], data: Data = { kind: "none" }): Inode {
-    const inode = this.inodes.add(attributes, this.inodes.xattrTable.intern(xattrs));
+  add(parent: Inode, name: Uint8Array, attributes: Attributes, xattrs: readonly Xattr[] | XattrSetId = [], data: Data = { kind: "none" }): Inode {
+    const inode = this.inodes.add(attributes, typeof xattrs === "number" ? xattrs : this.inodes.xattrTable.intern(xattrs));
     if (data.kind !== "none") this.inodes.setData(inode, data);
     this.#primary.set(inode, this.link(parent, name, inode) + 1);
     return inode;
@@ -72,6 +72,21 @@ export class TreeBuilder {
   /** Where the target of a link was not known yet: link to ROOT first, and name the target before seal(). */
   retarget(entry: Entry, target: Inode): void {
     this.#target.set(entry, target);
+  }
+
+  /** How many names there are; every entry is smaller, and the next one is this. */
+  get entryCount(): number {
+    return this.#entries;
+  }
+
+  /** The inode that an entry stands for by now. */
+  targetOf(entry: Entry): Inode {
+    return this.#target.get(entry);
+  }
+
+  /** Whether an entry stands in this directory under the name bytes[start..end): for whoever keeps an index of names while building. */
+  isEntry(entry: Entry, parent: Inode, bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#parent.get(entry) === parent && this.#nameLength.get(entry) === end - start && this.#names.equals(this.#nameAt.get(entry), bytes, start, end);
   }
 
   /** Ends the building: neither names nor inodes are to be added afterwards. @throws DuplicateName */
@@ -106,6 +121,8 @@ export class TreeBuilder {
       order,
       name: (entry) => this.#nameOf(entry),
       nameLength: (entry) => this.#nameLength.get(entry),
+      nameByte: (entry, index) => this.#names.byte(this.#nameAt.get(entry) + index),
+      copyName: (entry, target, at) => this.#names.copy(this.#nameAt.get(entry), this.#nameLength.get(entry), target, at),
       target: (entry) => this.#target.get(entry),
       parent: (entry) => this.#parent.get(entry),
       primary: (inode) => this.#primary.get(inode) - 1,

@@ -31,13 +31,27 @@ export class Column<T extends Numbers> {
 /** The same for 64-bit seconds, which numbers cannot hold. */
 export class BigColumn {
   readonly #chunks: BigInt64Array[] = [];
+  /** The same memory in halves, the low one first, for those who ask so often that making bigints costs too much. */
+  readonly #halves: Int32Array[] = [];
+
+  high(index: number): number {
+    return this.#halves[index >>> SHIFT]?.[(index & (CHUNK - 1)) * 2 + 1] ?? 0;
+  }
+
+  low(index: number): number {
+    return (this.#halves[index >>> SHIFT]?.[(index & (CHUNK - 1)) * 2] ?? 0) >>> 0;
+  }
 
   get(index: number): bigint {
     return this.#chunks[index >>> SHIFT]?.[index & (CHUNK - 1)] ?? 0n;
   }
 
   set(index: number, value: bigint): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new BigInt64Array(CHUNK));
+    while (this.#chunks.length <= index >>> SHIFT) {
+      const chunk = new BigInt64Array(CHUNK);
+      this.#chunks.push(chunk);
+      this.#halves.push(new Int32Array(chunk.buffer));
+    }
     const chunk = this.#chunks[index >>> SHIFT];
     if (chunk !== undefined) chunk[index & (CHUNK - 1)] = value;
   }

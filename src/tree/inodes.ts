@@ -126,6 +126,9 @@ export class Inodes {
   rdev(inode: Inode): number { return this.#rdev.get(inode); }
   size(inode: Inode): number { return this.#size.get(inode); }
   seconds(inode: Inode): bigint { return this.#seconds.get(inode); }
+  /** Upper half of the seconds, signed; secondsLow() is the lower one, unsigned. */
+  secondsHigh(inode: Inode): number { return this.#seconds.high(inode); }
+  secondsLow(inode: Inode): number { return this.#seconds.low(inode); }
   nanoseconds(inode: Inode): number { return this.#nanoseconds.get(inode); }
   xattrSet(inode: Inode): XattrSetId { return this.#xattrs.get(inode); }
   xattrs(inode: Inode): readonly Xattr[] { return this.xattrTable.get(this.xattrSet(inode)); }
@@ -156,6 +159,41 @@ export class Inodes {
 
   /** Whether payload() is the object's own name: a writer can make it from the digest then. */
   isNamedByDigest(inode: Inode): boolean { return this.#kind.get(inode) === KIND.objectPath; }
+
+  // What follows says the same as content(), target(), payload() and digest() without making views.
+
+  hasContent(inode: Inode): boolean { return this.#kind.get(inode) === KIND.content; }
+  hasTarget(inode: Inode): boolean { return this.#kind.get(inode) === KIND.target; }
+  hasPayload(inode: Inode): boolean { return this.#kind.get(inode) === KIND.payload || this.#kind.get(inode) === KIND.objectPath; }
+  hasDigest(inode: Inode): boolean { return this.#digestAt.get(inode) !== 0; }
+
+  /** Length of content, target, or of a payload that is not the object's own name. */
+  dataLength(inode: Inode): number { return this.#dataLength.get(inode); }
+
+  /** Copies `length` bytes of them, from `from` on. */
+  copyData(inode: Inode, from: number, length: number, target: Uint8Array, at: number): void {
+    this.#data.copy(this.#dataAt.get(inode) + from, length, target, at);
+  }
+
+  copyDigest(inode: Inode, target: Uint8Array, at: number): void {
+    this.#digests.copy(this.#digestAt.get(inode) - 1, this.digestSize, target, at);
+  }
+
+  /** Order of the digests' bytes; both inodes have one. */
+  compareDigests(a: Inode, b: Inode): number {
+    return this.#digests.compare(this.#digestAt.get(a) - 1, this.digestSize, this.#digestAt.get(b) - 1, this.digestSize);
+  }
+
+  /** Order of what dataLength() and copyData() are about. */
+  compareData(a: Inode, b: Inode): number {
+    return this.#data.compare(this.#dataAt.get(a), this.#dataLength.get(a), this.#dataAt.get(b), this.#dataLength.get(b));
+  }
+
+  /** 32 bits of a digest, for hash tables. */
+  digestBits(inode: Inode): number {
+    const at = this.#digestAt.get(inode) - 1;
+    return (this.#digests.byte(at) | (this.#digests.byte(at + 1) << 8) | (this.#digests.byte(at + 2) << 16) | (this.#digests.byte(at + 3) << 24)) >>> 0;
+  }
 
   #bytes(inode: Inode, kind: number): Uint8Array | undefined {
     return this.#kind.get(inode) === kind ? this.#data.at(this.#dataAt.get(inode), this.#dataLength.get(inode)) : undefined;

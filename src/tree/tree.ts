@@ -11,6 +11,8 @@ export interface Entries {
   readonly order: Uint32Array;
   name(entry: Entry): Uint8Array;
   nameLength(entry: Entry): number;
+  nameByte(entry: Entry, index: number): number;
+  copyName(entry: Entry, target: Uint8Array, at: number): void;
   target(entry: Entry): Inode;
   parent(entry: Entry): Inode;
   /** The entry that an inode was added under; -1 for the root. */
@@ -44,7 +46,15 @@ export class Tree {
   /** A view, not a copy. */
   name(entry: Entry): Uint8Array { return this.#entries.name(entry); }
   nameLength(entry: Entry): number { return this.#entries.nameLength(entry); }
+  /** One byte of a name, without a view. */
+  nameByte(entry: Entry, index: number): number { return this.#entries.nameByte(entry, index); }
+  copyName(entry: Entry, target: Uint8Array, at: number): void { this.#entries.copyName(entry, target, at); }
   target(entry: Entry): Inode { return this.#entries.target(entry); }
+
+  /** The directory in which an inode has its first name; the root for the root. */
+  parentOf(inode: Inode): Inode {
+    return inode === ROOT ? ROOT : this.#entries.parent(this.#entries.primary(inode));
+  }
 
   /** Whether this is a further name of an inode that has its place under another one. */
   isHardLink(entry: Entry): boolean {
