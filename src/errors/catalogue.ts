@@ -83,6 +83,9 @@ const catalogue = {
   "SR-E400": entry(60, "the new root mounts but cannot be read", "an object is missing, was changed, or has no fs-verity; or the kernel's overlay verity is broken (Linux 7.0.1 to 7.0.8)", "boot the previous entry or another kernel"),
   "SR-E401": entry(61, "the new root has no init program", "the image is not a bootable system, or init= names a file that it lacks", "check the image, and init= on the kernel command line"),
 
+  // 51x: dumpfiles
+  "SR-E510": entry(145, "the dumpfile is malformed", "a line does not say what a file of the tree is, or says what no image can hold", "correct the line, or write the dumpfile again: composefs-info dump"),
+
   // 6xx: check-initramfs
   "SR-E600": entry(70, "the initramfs cannot boot a composefs root", "see the list of findings", "install what is missing, rebuild the initramfs"),
   "SR-E601": entry(71, "the file is not an initramfs", "it is neither a cpio archive, nor compressed by a method the kernel knows, nor a UKI", "give the path of an initramfs or a UKI"),

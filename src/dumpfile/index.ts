@@ -1,0 +1,2 @@
+/** The text form of a tree, one line a file: what mkcomposefs --from-file reads and composefs-info dump prints. Pure. */
+export { type DumpfileOptions, DumpfileParser, MAX_LINE } from "./parser.ts";
