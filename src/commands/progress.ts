@@ -1,6 +1,7 @@
 /** Progress where a person looks: standard error, if it is a terminal that can draw over a line. */
 
-import { isTerminal, terminalColumns } from "../linux/index.ts";
+import { isTerminal } from "../linux/index.ts";
+import { terminalColumns } from "../linux/terminal.ts";
 import { Progress } from "../terminal/progress.ts";
 import { printError } from "./output.ts";
 

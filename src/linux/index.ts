@@ -14,4 +14,3 @@ export {
 } from "./mount-api.ts";
 export { isErrno, SyscallError } from "./syscall-error.ts";
 export { measureVerity, type VerityMeasurement } from "./verity.ts";
-export { terminalColumns } from "./terminal.ts";

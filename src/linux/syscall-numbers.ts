@@ -10,7 +10,7 @@ const X64 = {
   ...COMMON,
   read: 0, write: 1, close: 3, ioctl: 16, pread64: 17, socket: 41, sendto: 44, exit_group: 231, umount2: 166, mknodat: 259, mkdirat: 258, unlinkat: 263,
   symlinkat: 266, readlinkat: 267, fchmodat: 268, fchownat: 260, getxattr: 191, setxattr: 188, statx: 332, geteuid: 107, renameat2: 316,
-  getdents64: 217,
+  getdents64: 217, flock: 73, fsync: 74, syncfs: 306,
 } as const;
 
 export type SyscallName = keyof typeof X64;
@@ -19,7 +19,7 @@ const ARM64: Readonly<Record<SyscallName, number>> = {
   ...COMMON,
   read: 63, write: 64, close: 57, ioctl: 29, pread64: 67, socket: 198, sendto: 206, exit_group: 94, umount2: 39, mknodat: 33, mkdirat: 34, unlinkat: 35,
   symlinkat: 36, readlinkat: 78, fchmodat: 53, fchownat: 54, getxattr: 8, setxattr: 5, statx: 291, geteuid: 175, renameat2: 276,
-  getdents64: 61,
+  getdents64: 61, flock: 32, fsync: 82, syncfs: 267,
 };
 
 export const SYSCALL: Readonly<Record<SyscallName, number>> = process.arch === "arm64" ? ARM64 : X64;

@@ -50,7 +50,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Imported by name: only what deals with signatures or with OSTree needs them, and a boot at level verity is not to load them. */
 const SIDE_DOORS = [
   "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/repository.ts",
-  "terminal/progress.ts",
+  "linux/entries.ts", "linux/lock.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
   "trust/deployment.ts", "trust/digest-message.ts",
 ];
 
