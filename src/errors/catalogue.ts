@@ -83,6 +83,12 @@ const catalogue = {
   "SR-E400": entry(60, "the new root mounts but cannot be read", "an object is missing, was changed, or has no fs-verity; or the kernel's overlay verity is broken (Linux 7.0.1 to 7.0.8)", "boot the previous entry or another kernel"),
   "SR-E401": entry(61, "the new root has no init program", "the image is not a bootable system, or init= names a file that it lacks", "check the image, and init= on the kernel command line"),
 
+  // 50x: images as files
+  "SR-E500": entry(140, "the tree cannot be written as an image", "something in it is larger, longer or more than the image format has room for", "leave the file out, or change it"),
+  "SR-E501": entry(141, "the file is not a composefs image", "it does not begin as composefs images do", "give the path of an image: a file that mkcomposefs or sealroot image create wrote"),
+  "SR-E502": entry(142, "the image is of a version that is not known", "a newer tool wrote it, or its first bytes are damaged", "use a newer sealroot"),
+  "SR-E503": entry(143, "the image is malformed", "the file is damaged, or no composefs tool wrote it", "write the image again, or fetch it again; compare its digest"),
+
   // 51x: dumpfiles
   "SR-E510": entry(145, "the dumpfile is malformed", "a line does not say what a file of the tree is, or says what no image can hold", "correct the line, or write the dumpfile again: composefs-info dump"),
 

@@ -40,6 +40,11 @@ export class Arena {
     return true;
   }
 
+  /** Multiply-shift hash of an item by secrets, one for each four bytes and one more: its upper bits are evenly spread whatever the bytes. */
+  hash(position: number, length: number, secrets: Uint32Array): number {
+    return hashBytes(this.#chunks[Math.floor(position / CHUNK)] ?? EMPTY, position % CHUNK, length, secrets);
+  }
+
   /** One byte of an item. */
   byte(position: number): number {
     return this.#chunks[Math.floor(position / CHUNK)]?.[position % CHUNK] ?? 0;
@@ -69,3 +74,14 @@ export class Arena {
 }
 
 const EMPTY = new Uint8Array();
+
+/** Arena.hash() of bytes that are in no arena. */
+export function hashBytes(bytes: Uint8Array, start: number, length: number, secrets: Uint32Array): number {
+  let sum = Math.imul(length, secrets[secrets.length - 1] ?? 1);
+  const end = start + length;
+  for (let at = start, index = 0; at < end; at += 4, index++) {
+    const word = (bytes[at] ?? 0) | (at + 1 < end ? (bytes[at + 1] ?? 0) << 8 : 0) | (at + 2 < end ? (bytes[at + 2] ?? 0) << 16 : 0) | (at + 3 < end ? (bytes[at + 3] ?? 0) << 24 : 0);
+    sum = (sum + Math.imul(word, secrets[index] ?? 1)) | 0;
+  }
+  return sum >>> 0;
+}

@@ -1,5 +1,5 @@
 /** One filesystem in memory: every source becomes it, every image comes from it. Pure, and small enough for a million files. */
-export { Arena } from "./arena.ts";
+export { Arena, hashBytes } from "./arena.ts";
 export { DuplicateName, type Entry, MAX_NAME, TreeBuilder } from "./builder.ts";
 export { binaryOf, bytesOf, compareBytes, equalBytes } from "./bytes.ts";
 export { BigColumn, Column } from "./column.ts";

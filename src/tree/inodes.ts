@@ -189,11 +189,8 @@ export class Inodes {
     return this.#data.compare(this.#dataAt.get(a), this.#dataLength.get(a), this.#dataAt.get(b), this.#dataLength.get(b));
   }
 
-  /** 32 bits of a digest, for hash tables. */
-  digestBits(inode: Inode): number {
-    const at = this.#digestAt.get(inode) - 1;
-    return (this.#digests.byte(at) | (this.#digests.byte(at + 1) << 8) | (this.#digests.byte(at + 2) << 16) | (this.#digests.byte(at + 3) << 24)) >>> 0;
-  }
+  digestHash(inode: Inode, secrets: Uint32Array): number { return this.#digests.hash(this.#digestAt.get(inode) - 1, this.digestSize, secrets); }
+  dataHash(inode: Inode, secrets: Uint32Array): number { return this.#data.hash(this.#dataAt.get(inode), this.#dataLength.get(inode), secrets); }
 
   #bytes(inode: Inode, kind: number): Uint8Array | undefined {
     return this.#kind.get(inode) === kind ? this.#data.at(this.#dataAt.get(inode), this.#dataLength.get(inode)) : undefined;
