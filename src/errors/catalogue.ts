@@ -92,6 +92,18 @@ const catalogue = {
   // 51x: dumpfiles
   "SR-E510": entry(145, "the dumpfile is malformed", "a line does not say what a file of the tree is, or says what no image can hold", "correct the line, or write the dumpfile again: composefs-info dump"),
 
+  // 54x: repositories, checked and cleaned up
+  "SR-E540": entry(165, "the repository is damaged", "an object does not have the content that its name says, or something that an image needs is missing", "restore what is bad from a good copy: sealroot fsck --repair FROM"),
+  "SR-E541": entry(166, "not everything could be repaired", "the source does not hold every object that is bad or missing, or holds it with other content", "repair from another source, or build or fetch the image again"),
+  "SR-E542": entry(167, "nothing was removed: what is still needed is not known", "an image, a stream, a reference or a boot entry that keeps others cannot be read, so what it keeps would be lost", "repair or remove what is named above, then run it again: sealroot fsck"),
+  "SR-E543": entry(168, "the repository is in use", "another program reads or writes it, and this one needs it for itself", "run it again when the other has ended, or with --wait"),
+  "SR-E544": entry(169, "there is no such image", "nothing in the repository has this digest or name, and there is no such file", "see: sealroot image ls"),
+  "SR-E545": entry(170, "a stream is damaged", "the object is no splitstream, or one that is cut short", "repair it from a good copy: sealroot fsck --repair FROM; or import it again"),
+  "SR-E546": entry(171, "objects that the image needs are missing", "an image holds no file content: that lies in the repository's objects, which have to be there first", "bring the objects, or leave them for later with --allow-missing"),
+  "SR-E547": entry(172, "the image is not the one that was expected", "the file's digest is another one than --digest names", "copy the file again; if it was built again, see what has changed: sealroot image diff"),
+  "SR-E548": entry(173, "the repository cannot be changed", "its filesystem is read-only or full, or it may not be written to", "remount it read-write, run as root, check the space"),
+  "SR-E549": entry(174, "the name stands for several images", "more than one image begins with these digits", "give more digits"),
+
   // 6xx: check-initramfs
   "SR-E600": entry(70, "the initramfs cannot boot a composefs root", "see the list of findings", "install what is missing, rebuild the initramfs"),
   "SR-E601": entry(71, "the file is not an initramfs", "it is neither a cpio archive, nor compressed by a method the kernel knows, nor a UKI", "give the path of an initramfs or a UKI"),
