@@ -28,18 +28,19 @@ const targetOf = (path: string, from: string): string | undefined => (from.start
 /** Each room, and the rooms that it may import from. errors/ is open to all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ["commands", "errors", "terminal"],
-  commands: ["boot", "cmdline-parser", "config", "fsverity", "initramfs", "linux", "ostree", "repository", "terminal", "trust"],
+  commands: ["boot", "cmdline-parser", "config", "directory", "dumpfile", "erofs", "fsverity", "initramfs", "linux", "ostree", "repository", "terminal", "tree", "trust"],
   boot: ["cmdline-parser", "config", "linux", "mount", "ostree", "repository", "terminal", "trust"],
   trust: ["cmdline-parser", "config", "ostree"],
   ostree: [],
   config: [],
   "cmdline-parser": [],
   fsverity: [],
+  directory: ["fsverity", "linux", "tree"],
   erofs: ["fsverity", "tree"],
   dumpfile: ["tree"],
   tree: [],
   initramfs: ["cmdline-parser", "config"],
-  repository: ["linux"],
+  repository: ["fsverity", "linux"],
   mount: ["linux"],
   terminal: [],
   linux: [],
@@ -50,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Imported by name: only what deals with signatures or with OSTree needs them, and a boot at level verity is not to load them. */
 const SIDE_DOORS = [
   "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/repository.ts",
-  "linux/entries.ts", "linux/lock.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
+  "linux/data.ts", "linux/enable-verity.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
   "trust/deployment.ts", "trust/digest-message.ts",
 ];
 
