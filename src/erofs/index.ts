@@ -1,0 +1,4 @@
+/** Images: trees become EROFS files of the three formats that composefs has, and such files become trees. Pure. */
+export { chooseFormat } from "./choose.ts";
+export { type ImageFormat } from "./format.ts";
+export { type ImageOptions, writeImage, writeImageBytes } from "./write.ts";
