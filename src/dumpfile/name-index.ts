@@ -2,7 +2,7 @@
  * Finds the names of a tree that is being built: a hash table of entry numbers. The table itself holds no names, it asks the builder.
  */
 
-import { Column, type Entry, type Inode, type TreeBuilder } from "../tree/index.ts";
+import { type Entry, type Inode, type TreeBuilder, WordColumn } from "../tree/index.ts";
 
 /** Nobody can prepare names that all fall into one place without knowing these. */
 const SECRETS = crypto.getRandomValues(new Uint32Array(256));
@@ -17,7 +17,7 @@ export function hashName(parent: Inode, bytes: Uint8Array, start: number, end: n
 
 export class NameIndex {
   readonly #builder: TreeBuilder;
-  readonly #hashes = new Column(Uint32Array);
+  readonly #hashes = new WordColumn();
   /** Entry plus one; 0 is free. At most half of it is used. */
   #table = new Uint32Array(1 << 10);
   #count = 0;

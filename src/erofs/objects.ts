@@ -165,7 +165,8 @@ export class Objects {
 
   /** Order of the values of two redirects as bytes. */
   compareRedirects(a: Inode, b: Inode): number {
-    const [left, right] = [this.#pathOf(a), this.#pathOf(b)];
+    const left = this.#pathOf(a);
+    const right = this.#pathOf(b);
     if (left === PATH.digest && right === PATH.digest) return this.#inodes.compareDigests(a, b);
     if (left === PATH.payload && right === PATH.payload) return this.#inodes.compareData(a, b);
     const bytes = [a, b].map((inode) => {
@@ -235,7 +236,7 @@ function writeName(name: Uint8Array, valueLength: number, target: Uint8Array, at
 /** Where a count is at least two; all counts become 0. */
 function takeShared(counts: Uint32Array): Uint32Array {
   let many = 0;
-  for (const count of counts) if (count > 1) many++;
+  for (let inode = 0; inode < counts.length; inode++) if ((counts[inode] ?? 0) > 1) many++;
   const found = new Uint32Array(many);
   for (let inode = 0, at = 0; inode < counts.length; inode++) {
     if ((counts[inode] ?? 0) > 1) found[at++] = inode;

@@ -1,6 +1,7 @@
 /** Bytes on their way out, collected into portions. Numbers are written little-endian. */
 
 const PORTION = 1 << 18;
+const LONG = 64;
 
 export class Output {
   readonly #sink: (portion: Uint8Array) => void;
@@ -28,7 +29,6 @@ export class Output {
     if (this.#at + length > PORTION) this.flush();
     const start = this.#at;
     this.#at = start + length;
-    this.#bytes.fill(0, start, this.#at);
     return start;
   }
 
@@ -41,7 +41,10 @@ export class Output {
   }
 
   put(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.take(bytes.length));
+    const start = this.take(bytes.length);
+    // a loop: most are short, and a call of set() takes longer than they do
+    if (bytes.length > LONG) this.#bytes.set(bytes, start);
+    else for (let at = 0; at < bytes.length; at++) this.#bytes[start + at] = bytes[at] ?? 0;
   }
 
   u32(value: number): void {
@@ -60,6 +63,7 @@ export class Output {
   flush(): void {
     if (this.#at === 0) return;
     this.#sink(this.#bytes.subarray(0, this.#at));
+    this.#bytes.fill(0, 0, this.#at);
     this.#before += this.#at;
     this.#at = 0;
   }

@@ -7,7 +7,7 @@ import { type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tre
 import type { VerityAlgorithm } from "../fsverity/index.ts";
 import { Attributes } from "./attributes.ts";
 import {
-  BLOCK, chunkBits, COMPACT_INODE, COMPOSEFS_MAGIC, DIRENT, EROFS_AT, EROFS_MAGIC, EXTENDED_INODE, FEATURES_COMPATIBLE, FILE_TYPE, FLAG_HAS_ACL, HEADER_VERSION,
+  BLOCK, chunkBits, chunkCount, COMPACT_INODE, COMPOSEFS_MAGIC, DIRENT, EROFS_AT, EROFS_MAGIC, EXTENDED_INODE, FEATURES_COMPATIBLE, FILE_TYPE, FLAG_HAS_ACL, HEADER_VERSION,
   HOLE, type ImageFormat, LAYOUT, LOG2_BLOCK, SLOT, STUB_MODE, V2_CHUNK_FORMAT, XATTR_HEADER,
 } from "./format.ts";
 import { contentTail, type Layout, layOut, markExternal } from "./layout.ts";
@@ -182,7 +182,7 @@ class Writer {
   #holes(inode: Inode, size: number, moved: boolean): void {
     if (this.#format === "v2") {
       if (this.#tree.inodes.hasDigest(inode)) this.#output.u32(HOLE);
-    } else if (!moved) this.#output.put(HOLES.subarray(0, Math.ceil(size / 2 ** chunkBits(size)) * 4));
+    } else if (!moved) for (let left = chunkCount(size); left > 0; left--) this.#output.u32(HOLE);
   }
 
   /** @param length of the tail; for a directory the listing is the one that was measured */

@@ -1,7 +1,7 @@
 /** Makes a tree: inodes and names in any order, parents first. seal() sorts the names and ends it. */
 
 import { Arena } from "./arena.ts";
-import { Column } from "./column.ts";
+import { ByteColumn, WordColumn } from "./column.ts";
 import { type Attributes, type Data, type Inode, Inodes, ROOT } from "./inodes.ts";
 import { isDirectory } from "./mode.ts";
 import { Sorter } from "./sort.ts";
@@ -28,14 +28,14 @@ export class DuplicateName extends Error {
 export class TreeBuilder {
   readonly inodes: Inodes;
   readonly #names = new Arena();
-  readonly #nameAt = new Column(Uint32Array);
-  readonly #nameLength = new Column(Uint8Array);
-  readonly #target = new Column(Uint32Array);
-  readonly #parent = new Column(Uint32Array);
+  readonly #nameAt = new WordColumn();
+  readonly #nameLength = new ByteColumn();
+  readonly #target = new WordColumn();
+  readonly #parent = new WordColumn();
   /** How many entries each directory has. */
-  readonly #counts = new Column(Uint32Array);
+  readonly #counts = new WordColumn();
   /** The entry under which an inode was added, plus one. */
-  readonly #primary = new Column(Uint32Array);
+  readonly #primary = new WordColumn();
   #entries = 0;
 
   /** @param root attributes of the root directory @throws RangeError when it is no directory */

@@ -1,30 +1,74 @@
 /**
  * Typed arrays that grow: one attribute of all inodes. In chunks, because growing by copying leaves the old copies to the garbage
- * collector, and a tree of a million files then takes three times its memory.
+ * collector, and a tree of a million files then takes three times its memory. A class for each width and not one for all: the just-in-time
+ * compiler makes fast code of a function only where it sees one kind of array.
  */
-
-type Numbers = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 const SHIFT = 12;
 const CHUNK = 1 << SHIFT;
+const MASK = CHUNK - 1;
 
-export class Column<T extends Numbers> {
-  readonly #chunks: T[] = [];
-  readonly #make: new (length: number) => T;
-
-  constructor(make: new (length: number) => T) {
-    this.#make = make;
-  }
+/** Of 8 bits. */
+export class ByteColumn {
+  readonly #chunks: Uint8Array[] = [];
 
   /** 0 where nothing was set. */
   get(index: number): number {
-    return this.#chunks[index >>> SHIFT]?.[index & (CHUNK - 1)] ?? 0;
+    return this.#chunks[index >>> SHIFT]?.[index & MASK] ?? 0;
   }
 
   set(index: number, value: number): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new this.#make(CHUNK));
+    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint8Array(CHUNK));
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & (CHUNK - 1)] = value;
+    if (chunk !== undefined) chunk[index & MASK] = value;
+  }
+}
+
+/** Of 16 bits. */
+export class ShortColumn {
+  readonly #chunks: Uint16Array[] = [];
+
+  /** 0 where nothing was set. */
+  get(index: number): number {
+    return this.#chunks[index >>> SHIFT]?.[index & MASK] ?? 0;
+  }
+
+  set(index: number, value: number): void {
+    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint16Array(CHUNK));
+    const chunk = this.#chunks[index >>> SHIFT];
+    if (chunk !== undefined) chunk[index & MASK] = value;
+  }
+}
+
+/** Of 32 bits. */
+export class WordColumn {
+  readonly #chunks: Uint32Array[] = [];
+
+  /** 0 where nothing was set. */
+  get(index: number): number {
+    return this.#chunks[index >>> SHIFT]?.[index & MASK] ?? 0;
+  }
+
+  set(index: number, value: number): void {
+    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint32Array(CHUNK));
+    const chunk = this.#chunks[index >>> SHIFT];
+    if (chunk !== undefined) chunk[index & MASK] = value;
+  }
+}
+
+/** Of numbers up to 2^53. */
+export class DoubleColumn {
+  readonly #chunks: Float64Array[] = [];
+
+  /** 0 where nothing was set. */
+  get(index: number): number {
+    return this.#chunks[index >>> SHIFT]?.[index & MASK] ?? 0;
+  }
+
+  set(index: number, value: number): void {
+    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Float64Array(CHUNK));
+    const chunk = this.#chunks[index >>> SHIFT];
+    if (chunk !== undefined) chunk[index & MASK] = value;
   }
 }
 
@@ -35,15 +79,15 @@ export class BigColumn {
   readonly #halves: Int32Array[] = [];
 
   high(index: number): number {
-    return this.#halves[index >>> SHIFT]?.[(index & (CHUNK - 1)) * 2 + 1] ?? 0;
+    return this.#halves[index >>> SHIFT]?.[(index & MASK) * 2 + 1] ?? 0;
   }
 
   low(index: number): number {
-    return (this.#halves[index >>> SHIFT]?.[(index & (CHUNK - 1)) * 2] ?? 0) >>> 0;
+    return (this.#halves[index >>> SHIFT]?.[(index & MASK) * 2] ?? 0) >>> 0;
   }
 
   get(index: number): bigint {
-    return this.#chunks[index >>> SHIFT]?.[index & (CHUNK - 1)] ?? 0n;
+    return this.#chunks[index >>> SHIFT]?.[index & MASK] ?? 0n;
   }
 
   set(index: number, value: bigint): void {
@@ -53,6 +97,6 @@ export class BigColumn {
       this.#halves.push(new Int32Array(chunk.buffer));
     }
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & (CHUNK - 1)] = value;
+    if (chunk !== undefined) chunk[index & MASK] = value;
   }
 }

@@ -5,7 +5,7 @@
 
 import { Arena } from "./arena.ts";
 import { bytesOf } from "./bytes.ts";
-import { BigColumn, Column } from "./column.ts";
+import { BigColumn, ByteColumn, DoubleColumn, ShortColumn, WordColumn } from "./column.ts";
 import { type Xattr, type XattrSetId, XattrTable } from "./xattrs.ts";
 
 /** The number of an inode in its tree; the root is 0. */
@@ -47,20 +47,20 @@ export function objectPath(digest: Uint8Array): string {
 }
 
 export class Inodes {
-  readonly #mode = new Column(Uint16Array);
-  readonly #nlink = new Column(Uint32Array);
-  readonly #uid = new Column(Uint32Array);
-  readonly #gid = new Column(Uint32Array);
-  readonly #rdev = new Column(Uint32Array);
-  readonly #size = new Column(Float64Array);
+  readonly #mode = new ShortColumn();
+  readonly #nlink = new WordColumn();
+  readonly #uid = new WordColumn();
+  readonly #gid = new WordColumn();
+  readonly #rdev = new WordColumn();
+  readonly #size = new DoubleColumn();
   readonly #seconds = new BigColumn();
-  readonly #nanoseconds = new Column(Uint32Array);
-  readonly #xattrs = new Column(Uint32Array);
-  readonly #kind = new Column(Uint8Array);
-  readonly #dataAt = new Column(Uint32Array);
-  readonly #dataLength = new Column(Uint32Array);
+  readonly #nanoseconds = new WordColumn();
+  readonly #xattrs = new WordColumn();
+  readonly #kind = new ByteColumn();
+  readonly #dataAt = new WordColumn();
+  readonly #dataLength = new WordColumn();
   /** Position in #digests plus one; 0: none. */
-  readonly #digestAt = new Column(Uint32Array);
+  readonly #digestAt = new WordColumn();
   readonly #data = new Arena();
   readonly #digests = new Arena();
   readonly digestSize: 32 | 64;
