@@ -31,7 +31,7 @@ const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount 
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
   const peer = peerProgram(calledAs);
   const [name, ...rest] = peer === undefined ? argv : [peer.command, ...argv];
-  if (name === "--version" || (peer !== undefined && rest.includes("--version"))) {
+  if (name === "--version" || (peer !== undefined && peer.exact !== true && rest.includes("--version"))) {
     print(`sealroot ${manifest.version}\n`);
     return 0;
   }
@@ -42,7 +42,7 @@ async function main(argv: readonly string[], calledAs: string): Promise<number> 
   const row = COMMANDS.find((candidate) => candidate.name === name);
   if (row === undefined) throw new SealrootError("SR-E100", { summary: `there is no command "${name}"` });
   const command = await row.load();
-  if (rest.includes("--help")) {
+  if (peer?.exact !== true && rest.includes("--help")) {
     print(renderHelp(command.help));
     return 0;
   }

@@ -28,5 +28,6 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "keygen", summary: "make an Ed25519 key pair", load: () => import("./keygen.ts") },
   { name: "commit", summary: "write a commit that names an image", load: () => import("./commit.ts") },
   { name: "sign", summary: "sign a commit or an image digest", load: () => import("./sign.ts") },
+  { name: "mkcomposefs", summary: "make an image, as the C tool of that name does", load: () => import("./mkcomposefs.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },
 ];

@@ -12,5 +12,6 @@ export { attachLoop } from "./loop.ts";
 export {
   attachBeneath, attachMount, cloneMount, detachMount, FilesystemContext, MOUNT_ATTR, setMountAttributes,
 } from "./mount-api.ts";
+export { strerror } from "./strerror.ts";
 export { isErrno, SyscallError } from "./syscall-error.ts";
 export { measureVerity, type VerityMeasurement } from "./verity.ts";
