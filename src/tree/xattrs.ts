@@ -27,6 +27,11 @@ export class XattrTable {
     return id;
   }
 
+  /** A set that whoever adds it knows to be new, or keeps a better index of: nothing is compared. */
+  add(set: readonly Xattr[]): XattrSetId {
+    return set.length === 0 ? NO_XATTRS : this.#sets.push(set) - 1;
+  }
+
   get(id: XattrSetId): readonly Xattr[] {
     return this.#sets[id] ?? [];
   }
