@@ -29,5 +29,6 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "commit", summary: "write a commit that names an image", load: () => import("./commit.ts") },
   { name: "sign", summary: "sign a commit or an image digest", load: () => import("./sign.ts") },
   { name: "mkcomposefs", summary: "make an image, as the C tool of that name does", load: () => import("./mkcomposefs.ts") },
+  { name: "mount.composefs", summary: "mount an image, as the C tool of that name does", load: () => import("./mount-composefs.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },
 ];

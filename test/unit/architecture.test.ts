@@ -28,7 +28,7 @@ const targetOf = (path: string, from: string): string | undefined => (from.start
 /** Each room, and the rooms that it may import from. errors/ is open to all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   main: ["commands", "errors", "terminal"],
-  commands: ["boot", "cmdline-parser", "config", "deployments", "directory", "dumpfile", "erofs", "fsverity", "initramfs", "linux", "ostree", "repository", "terminal", "tree", "trust"],
+  commands: ["boot", "cmdline-parser", "config", "deployments", "directory", "dumpfile", "erofs", "fsverity", "initramfs", "linux", "mount", "ostree", "repository", "terminal", "tree", "trust"],
   boot: ["cmdline-parser", "config", "linux", "mount", "ostree", "repository", "terminal", "trust"],
   trust: ["cmdline-parser", "config", "ostree"],
   ostree: [],
@@ -51,6 +51,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** Imported by name: only what deals with signatures or with OSTree needs them, and a boot at level verity is not to load them. */
 const SIDE_DOORS = [
+  // mount.composefs is no boot
+  "mount/composefs.ts",
   "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/repository.ts",
   "linux/data.ts", "linux/enable-verity.ts", "initramfs/damage.ts", "initramfs/uki.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
   "trust/deployment.ts", "trust/digest-message.ts",
