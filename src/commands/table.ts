@@ -29,6 +29,10 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "commit", summary: "write a commit that names an image", load: () => import("./commit.ts") },
   { name: "sign", summary: "sign a commit or an image digest", load: () => import("./sign.ts") },
   { name: "mkcomposefs", summary: "make an image, as the C tool of that name does", load: () => import("./mkcomposefs.ts") },
+  { name: "composefs-info", summary: "show what is in images, as the C tool of that name does", load: () => import("./composefs-info.ts") },
+  { name: "composefs-dump", summary: "read an image and write it again, as the C tool of that name does", load: () => import("./composefs-dump.ts") },
   { name: "mount.composefs", summary: "mount an image, as the C tool of that name does", load: () => import("./mount-composefs.ts") },
+  { name: "fsck", summary: "check a repository: every object, image and link, and what a fault hurts", load: () => import("./fsck.ts") },
+  { name: "gc", summary: "remove from a repository what nothing needs any more", load: () => import("./gc.ts") },
   { name: "explain", summary: "list the error codes, or explain one", load: () => import("./explain.ts") },
 ];
