@@ -1,0 +1,91 @@
+/**
+ * Putting a good copy of an object in the place of a bad one, or where one is missing. The copy is complete, on the disk, and has the
+ * right digest before it gets the name; the bad one has its name until then. Cut off at any point the repository is no worse than it
+ * was: what may stay is a file of a temporary name, which the next run removes.
+ */
+
+import { ALGORITHMS, descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
+import { type Descriptor, makeDirectory, makeSymlink, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
+import { setPermissions } from "../linux/data.ts";
+import { enableVerity } from "../linux/enable-verity.ts";
+import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
+import type { RepositoryContents } from "./contents.ts";
+import { objectName } from "./object-name.ts";
+import { openInside } from "./repository.ts";
+
+const PIECE = 1 << 20;
+const O_EXCL = 0o200;
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+
+export type Replaced = "replaced" | "wrong content" | "no fs-verity";
+
+/** A name in `objects/` as composefs-rs makes them, which its own garbage collector does not look at. */
+export function temporaryName(): string {
+  const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return `.tmp-object-${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => letters[byte % letters.length]).join("")}`;
+}
+
+/**
+ * Makes `copy` the object of this id if its content is that. The caller holds the exclusive lock.
+ * @param verity "required": without fs-verity it is not taken; "tried": enabled where the filesystem has it
+ * @throws SyscallError when the repository cannot be written to
+ */
+export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried"): { readonly result: Replaced; readonly size: number } {
+  using objects = contents.repository.openObjects();
+  const temporary = temporaryName();
+  let placed = false;
+  using draft = openAt(objects, temporary, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
+  try {
+    const size = write(draft, contents, id, copy);
+    if (size === undefined) return { result: "wrong content", size: 0 };
+    // a file with a writer cannot get fs-verity
+    draft.close();
+    using file = openAt(objects, temporary, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    const enabled = enableVerity(file, contents.algorithm);
+    if (enabled !== "enabled" && verity === "required") return { result: "no fs-verity", size };
+    const measurement = measureVerity(file);
+    if (measurement.kind === "digest" && measurement.digest !== id.toHex()) return { result: "wrong content", size };
+    syncFile(file);
+    const [prefix = "", rest = ""] = objectName(id).split("/");
+    makeDirectory(objects, prefix, 0o755);
+    using directory = openInside(objects, prefix, DIRECTORY);
+    if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);
+    moveAt(objects, temporary, directory, rest);
+    placed = true;
+    syncFile(directory);
+    syncFile(objects);
+    return { result: "replaced", size };
+  } finally {
+    if (!placed) removeAt(objects, temporary);
+  }
+}
+
+/** @returns its size, or undefined when the content has another digest */
+function write(file: Descriptor, { algorithm }: RepositoryContents, id: Uint8Array, copy: Descriptor): number | undefined {
+  setPermissions(file, 0o644);
+  const tree = new MerkleTree(algorithm);
+  const buffer = new Uint8Array(PIECE);
+  for (let got = PIECE; got === PIECE; ) {
+    got = readInto(copy, buffer);
+    const piece = buffer.subarray(0, got);
+    tree.update(piece);
+    writeAll(file, piece);
+  }
+  const { root, size } = tree.finish();
+  const digest = descriptorDigest(encodeDescriptor(algorithm, size, root), algorithm);
+  return digest.length === ALGORITHMS[algorithm].digestSize && digest.every((byte, at) => byte === id[at]) ? size : undefined;
+}
+
+/** Removes what an interrupted run has left. The caller holds the exclusive lock, so nobody is still writing it. */
+export function removeTemporary(contents: RepositoryContents, temporary: readonly string[]): void {
+  for (const path of temporary) removeAt(contents.directory, path);
+}
+
+/** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
+export function replaceImageLink({ directory }: RepositoryContents, digest: string): void {
+  const temporary = temporaryName().replace(".tmp-object-", ".symlink-");
+  makeSymlink(`../objects/${digest.slice(0, 2)}/${digest.slice(2)}`, directory, temporary);
+  moveAt(directory, temporary, directory, `images/${digest}`);
+  using images = openInside(directory, "images", DIRECTORY);
+  if (images !== undefined) syncFile(images);
+}
