@@ -95,13 +95,14 @@ const MOST_PROBLEMS = 50;
 export function fsckText(report: FsckReport, style: Style): string {
   const { checked, problems } = report;
   const lines: string[] = [];
+  const allRead = report.image === null && !problems.some((problem) => (problem.kind === "object" ? problem.hurts.some(({ whole }) => whole) : problem.kind !== "reference"));
   for (const problem of problems.slice(0, MOST_PROBLEMS)) {
     lines.push(`${style.red(style.bold(problem.path))}  ${problem.kind === "object" ? `${problem.fault}: ` : ""}${printable(problem.found)}`);
     if (problem.kind !== "object") {
       lines.push(...problem.neededBy.map((by) => `  ${style.dim("needed by")}  ${printable(by)}`));
       continue;
     }
-    if (problem.hurts.length === 0) lines.push(`  ${style.dim("hurts")}  nothing: no image and no stream refers to it`);
+    if (problem.hurts.length === 0) lines.push(`  ${style.dim("hurts")}  ${allRead ? "nothing: no image and no stream refers to it" : "no image and no stream that can be read"}`);
     for (const hurt of problem.hurts) {
       const files = hurt.whole ? "the whole of it" : hurt.files.length === 0 ? "" : `${hurt.files.join(", ")}${hurt.count > hurt.files.length ? ` and ${hurt.count - hurt.files.length} more` : ""}`;
       lines.push(`  ${style.dim("hurts")}  ${printable(hurt.path)}${files === "" ? "" : `  ${printable(files)}`}`);

@@ -127,23 +127,24 @@ export class RepositoryContents implements Disposable {
 
   /** The two hexadecimal digits of each directory of objects that is there. */
   objectDirectories(): string[] {
-    return this.#objectEntries().filter(({ name }) => /^[0-9a-f]{2}$/.test(name)).map(({ name }) => name);
+    return this.#objectEntries().filter(isObjectDirectory).map(({ name }) => name);
   }
 
   /** What else lies in `objects/`. */
   otherObjectEntries(): { readonly temporary: readonly string[]; readonly foreign: readonly Foreign[] } {
     const temporary: string[] = [];
     const foreign: Foreign[] = [];
-    for (const { name } of this.#objectEntries()) {
-      if (TEMPORARY_OBJECT.test(name)) temporary.push(`objects/${name}`);
-      else if (!/^[0-9a-f]{2}$/.test(name)) foreign.push({ path: `objects/${name}`, found: "no directory of objects" });
+    for (const entry of this.#objectEntries()) {
+      const path = `objects/${entry.name}`;
+      if (TEMPORARY_OBJECT.test(entry.name) && entry.type === "regular file") temporary.push(path);
+      else if (!isObjectDirectory(entry)) foreign.push({ path, found: `a ${entry.type}, no directory of objects` });
     }
     return { temporary, foreign };
   }
 
   #objectEntries(): DirectoryEntry[] {
     using objects = this.repository.openObjects();
-    return entriesOf(objects);
+    return entriesOf(objects).map((entry) => ({ ...entry, type: typeOf(objects, entry) }));
   }
 
   /** undefined when there is none, or when it is no directory. */
@@ -160,7 +161,7 @@ export class RepositoryContents implements Disposable {
       const id = idOfName(`${prefix}/${entry.name}`, this.idLength);
       const path = `objects/${prefix}/${entry.name}`;
       if (id !== undefined) objects.push({ name: entry.name, id, type: typeOf(directory, entry) });
-      else if (TEMPORARY_OBJECT.test(entry.name)) temporary.push(path);
+      else if (TEMPORARY_OBJECT.test(entry.name) && typeOf(directory, entry) === "regular file") temporary.push(path);
       else foreign.push({ path, found: `no name of a ${this.algorithm} object` });
     }
     return { objects, temporary, foreign };
@@ -179,6 +180,8 @@ export class RepositoryContents implements Disposable {
     return entriesOf(directory).filter((entry) => typeOf(directory, entry) === "directory" && /^([0-9a-f]{64}|[0-9a-f]{128})$/.test(entry.name)).map(({ name }) => name);
   }
 }
+
+const isObjectDirectory = ({ name, type }: DirectoryEntry): boolean => type === "directory" && /^[0-9a-f]{2}$/.test(name);
 
 function entriesOf(directory: Descriptor): DirectoryEntry[] {
   try {
