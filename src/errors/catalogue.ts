@@ -92,6 +92,17 @@ const catalogue = {
   // 51x: dumpfiles
   "SR-E510": entry(145, "the dumpfile is malformed", "a line does not say what a file of the tree is, or says what no image can hold", "correct the line, or write the dumpfile again: composefs-info dump"),
 
+  // 52x: making repositories and images
+  "SR-E520": entry(150, "the directory cannot be read", "something in it may not be read, or the disk fails", "run as root; the path and the kernel's own words are above"),
+  "SR-E521": entry(151, "a file changed while it was read", "something writes to the directory, and an image of half of a change helps nobody", "stop what writes there, or make the image from a snapshot"),
+  "SR-E522": entry(152, "the directory is not what the recipe is for", "the recipe takes metadata from /usr, or empties a directory, that is not there", "give the root of a system, or another recipe: sealroot image create --help"),
+  "SR-E523": entry(153, "there is a repository already, of another kind", "a repository keeps its hash and its image format for good: its objects are named by it", "make another repository, or use this one as it is"),
+  "SR-E524": entry(154, "the filesystem has no fs-verity", "without it nothing notices when an object is changed", "ext4: tune2fs -O verity; btrfs and f2fs have it; or choose to do without: sealroot repo init --insecure"),
+  "SR-E525": entry(155, "an object cannot be written", "the filesystem of the repository is full or read-only, or the repository may not be written to", "check the space and the permissions, then run it again: what is there already is kept"),
+  "SR-E526": entry(156, "the recipe cannot be used", "the file is no recipe, or one with rules that this sealroot does not know", "give a recipe that sealroot image inspect printed, or the name of a preset"),
+  "SR-E527": entry(157, "the repository is for other images", "all objects of a repository are named by one hash, which the recipe has to use too", "make a repository for this hash: sealroot repo init --algorithm; or leave the algorithm to the repository"),
+  "SR-E528": entry(158, "the SELinux policy cannot be used", "the files in etc/selinux of the directory are malformed or cannot be read", "correct the policy, or use a recipe without it"),
+
   // 54x: repositories, checked and cleaned up
   "SR-E540": entry(165, "the repository is damaged", "an object does not have the content that its name says, or something that an image needs is missing", "restore what is bad from a good copy: sealroot fsck --repair FROM"),
   "SR-E541": entry(166, "not everything could be repaired", "the source does not hold every object that is bad or missing, or holds it with other content", "repair from another source, or build or fetch the image again"),

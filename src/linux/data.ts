@@ -68,3 +68,9 @@ export function isWritable(directory: File): boolean {
   const W_OK = 2;
   return rawSyscall("faccessat", directory.fd, new Uint8Array([0x2e, 0]), W_OK) >= 0;
 }
+
+/** read(2) into the beginning of a buffer. @returns bytes, 0 at the end of the file, or minus the errno */
+export const readRaw = (fd: number, buffer: Uint8Array, length: number): number => rawSyscall("read", fd, buffer, length);
+
+/** pread64(2), the same at an offset; the descriptor's position stays. */
+export const readAtRaw = (fd: number, buffer: Uint8Array, length: number, offset: number): number => rawSyscall("pread64", fd, buffer, length, offset);

@@ -29,6 +29,7 @@ const otherRoom = room(NAME_ROOM + 1);
 const listRoom = room(XATTR_ROOM);
 const valueRoom = room(XATTR_ROOM);
 const statRoom = room(4096);
+const direntRoom = room(DIRENT_BUFFER);
 
 /** A name, or a short path, as bytes without a NUL. */
 export type Name = Uint8Array | string;
@@ -57,7 +58,10 @@ export function openNameRaw(directory: number, name: Name, flags: number, mode =
   return rawSyscall("openat", directory, placed(name), flags | O.NOFOLLOW | O.CLOEXEC, mode);
 }
 
-/** The same as an owned descriptor. @throws SyscallError */
+/** open(2) of the very file that a descriptor holds, with other flags. @returns as openNameRaw() */
+export const reopenRaw = (fd: number, flags: number): number => rawSyscall("openat", AT_FDCWD, placed(`/proc/self/fd/${fd}`), flags | O.CLOEXEC, 0);
+
+/** The same as openNameRaw(), as an owned descriptor. @throws SyscallError */
 export function openName(directory: DirectoryDescriptor, name: Name, flags: number, mode = 0): Descriptor {
   return new Descriptor(check(openNameRaw(directory.fd, name, flags, mode), () => `openat(${directory.label}, ${shown(name)})`), below(directory, name));
 }
@@ -132,9 +136,12 @@ const TYPE_AT = 18;
 const NAME_AT = 19;
 const DOT = 0x2e;
 
-/** All names in a directory but `.` and `..`, copied, in the kernel's order. @param directory opened for reading, not listed before */
-export function listNames(directory: Pick<Descriptor, "fd" | "label">, each: (name: Uint8Array, type: EntryType) => void): void {
-  const { bytes, view, address } = room(DIRENT_BUFFER);
+/**
+ * All names in a directory but `.` and `..`, in the kernel's order. @param directory opened for reading, not listed before
+ * @param each the name is buffer[start..end), until the call returns
+ */
+export function listNames(directory: Pick<Descriptor, "fd" | "label">, each: (buffer: Uint8Array, start: number, end: number, type: EntryType) => void): void {
+  const { bytes, view, address } = direntRoom;
   for (;;) {
     const filled = check(rawSyscall("getdents64", directory.fd, address, DIRENT_BUFFER), () => `getdents64(${directory.label})`);
     if (filled === 0) return;
@@ -143,7 +150,7 @@ export function listNames(directory: Pick<Descriptor, "fd" | "label">, each: (na
       const start = at + NAME_AT;
       const end = bytes.indexOf(0, start);
       const dots = bytes[start] === DOT && (end - start === 1 || (end - start === 2 && bytes[start + 1] === DOT));
-      if (!dots) each(bytes.slice(start, end), bytes[at + TYPE_AT] ?? 0);
+      if (!dots) each(bytes, start, end, bytes[at + TYPE_AT] ?? 0);
       at += Math.max(length, NAME_AT + 1);
     }
   }

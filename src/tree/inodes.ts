@@ -111,6 +111,11 @@ export class Inodes {
     else this.#put(inode, KIND.payload, payload, digest);
   }
 
+  /** setData() for a file whose content is the object of this digest, under the object's own name. */
+  setObject(inode: Inode, digest: Uint8Array): void {
+    this.#put(inode, KIND.objectPath, undefined, digest);
+  }
+
   #put(inode: Inode, kind: number, bytes: Uint8Array | undefined, digest: Uint8Array | undefined): void {
     if (digest !== undefined && digest.length !== this.digestSize) throw new RangeError(`a digest of ${digest.length} bytes in a tree with ${this.digestSize}`);
     this.#kind.set(inode, kind);

@@ -35,7 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   "cmdline-parser": [],
   fsverity: [],
-  directory: ["fsverity", "linux", "tree"],
+  directory: ["fsverity", "linux", "repository", "tree"],
   erofs: ["fsverity", "tree"],
   dumpfile: ["tree"],
   tree: [],
@@ -55,7 +55,7 @@ const SIDE_DOORS = [
   "mount/composefs.ts",
   "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/check-object.ts", "repository/contents.ts", "repository/fsck.ts", "repository/fsck-links.ts",
   "repository/gc.ts", "repository/image-file.ts", "repository/object-name.ts", "repository/object-source.ts", "repository/repair.ts", "repository/repository.ts",
-  "linux/data.ts", "linux/enable-verity.ts", "initramfs/damage.ts", "initramfs/uki.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
+  "linux/data.ts", "linux/enable-verity.ts", "initramfs/damage.ts", "initramfs/uki.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "repository/content-hasher.ts", "repository/object-writer.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
   "trust/deployment.ts", "trust/digest-message.ts",
 ];
 
