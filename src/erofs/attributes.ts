@@ -6,7 +6,8 @@
 import { compareBytes, type Inode, Sorter, type Tree } from "../tree/index.ts";
 import { type AttributeList, AttributeLists, type Pair } from "./attribute-lists.ts";
 import { type ImageFormat, MAX_REFERENCES, XATTR_HEADER } from "./format.ts";
-import { Objects } from "./objects.ts";
+import { NO_GROUP } from "./groups.ts";
+import { Objects, type SharedPath } from "./objects.ts";
 import { MARK, type Order } from "./order.ts";
 import type { Output } from "./output.ts";
 import { unwritable } from "./problem.ts";
@@ -27,10 +28,11 @@ export class Attributes {
   readonly #lists: AttributeLists;
   readonly #objects: Objects;
   readonly #table: Stretch[] = [];
+  /** Groups of digests, and paths, that several files have. */
   readonly #metacopies: Uint32Array;
   /** Whether the metacopy without a digest is in the table. */
   readonly #emptyMetacopy: boolean;
-  readonly #redirects: Uint32Array;
+  readonly #redirects: readonly SharedPath[];
   readonly #mostReferences: number;
   /** Bytes that the pairs of a list take in an inode, by index of the list: the same for all inodes that have it. */
   readonly #listSizes: number[] = [];
@@ -46,23 +48,16 @@ export class Attributes {
     this.#marks = order.marks;
     this.#mostReferences = this.#v2 ? MAX_REFERENCES_V2 : MAX_REFERENCES;
     this.#lists = new AttributeLists(tree, format, order);
-    this.#objects = new Objects(tree, format);
-    for (let at = 0; at < order.inodes.length; at++) {
-      const inode = order.inodes[at] ?? 0;
-      if (((order.marks[inode] ?? 0) & MARK.external) !== 0) this.#objects.add(inode);
-    }
-    this.#objects.settle();
-    const shared = this.#objects.shared();
-    const sorter = new Sorter();
+    this.#objects = new Objects(tree, format, order);
+    this.#emptyMetacopy = this.#objects.sharesEmptyMetacopy;
+    const { metacopies, redirects } = this.#objects.takeShared();
     const direction = this.#v2 ? 1 : -1;
     const objects = this.#objects;
+    new Sorter().sort(metacopies, (a, b) => direction * tree.inodes.compareDigests(objects.firstOf(a), objects.firstOf(b)));
     // v0 and v1: longer values first; v2: as bytes
-    const byLength = (a: Inode, b: Inode): number => (this.#v2 ? 0 : objects.redirectLength(b) - objects.redirectLength(a));
-    sorter.sort(shared.metacopies, (a, b) => direction * tree.inodes.compareDigests(a, b));
-    sorter.sort(shared.redirects, (a, b) => byLength(a, b) || direction * objects.compareRedirects(a, b));
-    this.#metacopies = shared.metacopies;
-    this.#emptyMetacopy = shared.hasEmptyMetacopy;
-    this.#redirects = shared.redirects;
+    redirects.sort((a, b) => (this.#v2 ? 0 : objects.sharedRedirectLength(b) - objects.sharedRedirectLength(a)) || direction * objects.compareRedirects(a, b));
+    this.#metacopies = metacopies;
+    this.#redirects = redirects;
     this.tableSize = this.#place();
     for (const list of this.#lists.lists) this.#listSizes.push(list.pairs.reduce((sum, { reference, entry }) => sum + (reference >= 0 ? 4 : entry.length), 0));
   }
@@ -87,7 +82,7 @@ export class Attributes {
     const objects = this.#objects;
     const placeEmpty = (): void => {
       if (!this.#emptyMetacopy) return;
-      objects.placeMetacopy(-1, at);
+      objects.placeMetacopy(NO_GROUP, at);
       at += objects.metacopySize(-1);
     };
     for (const stretch of this.#table) {
@@ -96,15 +91,15 @@ export class Attributes {
         at += stretch.pair.entry.length;
       } else if (stretch.objects === METACOPY) {
         if (this.#v2) placeEmpty();
-        for (const inode of this.#metacopies) {
-          objects.placeMetacopy(inode, at);
-          at += objects.metacopySize(inode);
+        for (const group of this.#metacopies) {
+          objects.placeMetacopy(group, at);
+          at += objects.metacopySize(objects.firstOf(group));
         }
         if (!this.#v2) placeEmpty();
       } else {
-        for (const inode of this.#redirects) {
-          objects.placeRedirect(inode, at);
-          at += objects.redirectSize(inode);
+        for (const path of this.#redirects) {
+          objects.placeRedirect(path, at);
+          at += objects.sharedRedirectSize(path);
         }
       }
     }
@@ -120,9 +115,9 @@ export class Attributes {
       if ("pair" in stretch) output.put(stretch.pair.entry);
       else if (stretch.objects === METACOPY) {
         if (this.#v2) writeEmpty();
-        for (const inode of this.#metacopies) objects.writeMetacopy(inode, output.bytes, output.take(objects.metacopySize(inode)));
+        for (const group of this.#metacopies) objects.writeMetacopy(objects.firstOf(group), output.bytes, output.take(objects.metacopySize(objects.firstOf(group))));
         if (!this.#v2) writeEmpty();
-      } else for (const inode of this.#redirects) objects.writeRedirect(inode, output.bytes, output.take(objects.redirectSize(inode)));
+      } else for (const path of this.#redirects) objects.writeSharedRedirect(path, output.bytes, output.take(objects.sharedRedirectSize(path)));
     }
   }
 

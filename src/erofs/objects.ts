@@ -6,6 +6,8 @@
 
 import { compareBytes, hashBytes, type Inode, type Inodes, type Tree } from "../tree/index.ts";
 import { type ImageFormat, roundUp, XATTR_ENTRY } from "./format.ts";
+import { type Group, Groups, newSecrets, NO_GROUP } from "./groups.ts";
+import { MARK, type Order } from "./order.ts";
 import { filterBit, METACOPY, REDIRECT, storedName } from "./xattr-names.ts";
 
 const METACOPY_HEADER = 4;
@@ -21,63 +23,68 @@ const HEX = new TextEncoder().encode("0123456789abcdef");
 /** Where the path of an external file comes from. */
 const PATH = { none: 0, digest: 1, payload: 2 } as const;
 
-/** Open addressing over inodes; nobody can choose digests or paths that collide, because the secrets are new each time. */
-class Groups {
-  readonly #table: Uint32Array;
-  readonly #shift: number;
-
-  constructor(most: number) {
-    const bits = Math.max(4, 33 - Math.clz32(Math.ceil(most * 0.75)));
-    this.#table = new Uint32Array(2 ** bits);
-    this.#shift = 32 - bits;
-  }
-
-  /** The inode of the same group that was added first; `inode` itself when it is that, -1 for none when it is not to be added. */
-  find(hash: number, isSame: (other: Inode) => boolean, inode: Inode): Inode {
-    const table = this.#table;
-    for (let at = hash >>> this.#shift; ; at = (at + 1) & (table.length - 1)) {
-      const other = (table[at] ?? 0) - 1;
-      if (other === -1) {
-        if (inode >= 0) table[at] = inode + 1;
-        return inode;
-      }
-      if (isSame(other)) return other;
-    }
-  }
+/** A path that several files have: that of a group of digests, or of a group of payloads. */
+export interface SharedPath {
+  readonly byDigest: boolean;
+  readonly group: Group;
 }
 
 export class Objects {
   readonly #inodes: Inodes;
   readonly #v2: boolean;
-  readonly #secrets = crypto.getRandomValues(new Uint32Array(1026)).map((secret) => secret | 1);
-  readonly #digests: Groups;
-  /** First inode with the same digest, by inode. */
-  readonly #digestGroup: Uint32Array;
-  /** By such a first inode: how many, then place in the shared table plus one. Places are multiples of four. */
-  readonly #metacopies: Uint32Array;
-  readonly #redirects: Uint32Array;
-  /** The same for payloads that are not the digest's path, which few trees have. */
-  #payloads: { readonly groups: Groups; readonly group: Uint32Array; readonly uses: Uint32Array; readonly alias: Map<Inode, Inode> } | undefined;
-  #withoutDigest = 0;
-  #emptyReference = -1;
+  readonly #marks: Uint8Array;
+  readonly #secrets = newSecrets();
   /** The digests' algorithm, as fs-verity numbers them. */
   readonly #algorithm: 1 | 2;
-  /** Of the inode that #isSameDigest() and #isSamePayload() are asked about. */
+  readonly #digests: Groups;
+  /** By group of digests: how many have the digest, and how many the path that goes with it; then places in the shared table, or -1. */
+  readonly #metacopies: number[] = [];
+  readonly #redirects: number[] = [];
+  /** Payloads that are no path of a digest in this tree; few trees have them. */
+  #payloads: Groups | undefined;
+  readonly #payloadUses: number[] = [];
+  #payloadCount = 0;
+  #withoutDigest = 0;
+  #emptyReference = -1;
+  /** What the functions below are asked about. */
   #asked: Inode = 0;
+  readonly #digest: Uint8Array;
+  readonly #otherDigest: Uint8Array;
+  readonly #path: Uint8Array;
   readonly #isSameDigest = (other: Inode): boolean => this.#inodes.compareDigests(this.#asked, other) === 0;
   readonly #isSamePayload = (other: Inode): boolean => this.#inodes.compareData(this.#asked, other) === 0;
+  readonly #hasDigest = (other: Inode): boolean => {
+    this.#inodes.copyDigest(other, this.#otherDigest, 0);
+    return compareBytes(this.#digest, this.#otherDigest) === 0;
+  };
+  readonly #hasDigestPath = (inode: Inode): boolean => this.#pathOf(inode) === PATH.digest;
 
-  constructor(tree: Tree, format: ImageFormat) {
+  constructor(tree: Tree, format: ImageFormat, order: Order) {
+    const size = tree.inodes.digestSize;
     this.#inodes = tree.inodes;
     this.#v2 = format === "v2";
-    this.#algorithm = tree.inodes.digestSize === 32 ? 1 : 2;
-    this.#digests = new Groups(tree.inodes.count);
-    this.#digestGroup = new Uint32Array(tree.inodes.count);
-    this.#metacopies = new Uint32Array(tree.inodes.count);
-    this.#redirects = new Uint32Array(tree.inodes.count);
+    this.#marks = order.marks;
+    this.#algorithm = size === 32 ? 1 : 2;
+    this.#digest = new Uint8Array(size);
+    this.#otherDigest = new Uint8Array(size);
+    this.#path = new Uint8Array(size * 2 + 1);
+    this.#digests = new Groups(tree.inodes.count, (group, first) => {
+      this.#metacopies[group] = 1;
+      this.#redirects[group] = Number(this.#hasDigestPath(first));
+      this.#mark(first);
+    });
+    const external = (inode: Inode): boolean => ((order.marks[inode] ?? 0) & MARK.external) !== 0;
+    for (let at = 0; at < order.inodes.length; at++) if (external(order.inodes[at] ?? 0)) this.#countDigest(order.inodes[at] ?? 0);
+    if (this.#payloadCount === 0) return;
+    // only now is it known which paths are those of digests
+    for (let at = 0; at < order.inodes.length; at++) if (external(order.inodes[at] ?? 0)) this.#countPayload(order.inodes[at] ?? 0);
   }
 
   static readonly filterBits = FILTER;
+
+  #mark(inode: Inode): void {
+    this.#marks[inode] = (this.#marks[inode] ?? 0) | MARK.sharedDigest;
+  }
 
   #pathOf(inode: Inode): number {
     const inodes = this.#inodes;
@@ -85,100 +92,122 @@ export class Objects {
     return inodes.hasPayload(inode) && inodes.dataLength(inode) > 0 ? PATH.payload : PATH.none;
   }
 
-  /** Counts an external file. */
-  add(inode: Inode): void {
-    const inodes = this.#inodes;
+  #countDigest(inode: Inode): void {
+    const path = this.#pathOf(inode);
+    if (path === PATH.payload) this.#payloadCount++;
+    if (!this.#inodes.hasDigest(inode)) {
+      this.#withoutDigest++;
+      return;
+    }
     this.#asked = inode;
-    if (!inodes.hasDigest(inode)) this.#withoutDigest++;
-    else {
-      const first = this.#digests.find(inodes.digestHash(inode, this.#secrets), this.#isSameDigest, inode);
-      this.#digestGroup[inode] = first;
-      this.#metacopies[first] = (this.#metacopies[first] ?? 0) + 1;
-      if (this.#pathOf(inode) === PATH.digest) this.#redirects[first] = (this.#redirects[first] ?? 0) + 1;
-    }
+    const group = this.#digests.add(this.#inodes.digestHash(inode, this.#secrets), this.#isSameDigest, inode);
+    if (group === NO_GROUP) return;
+    this.#metacopies[group] = (this.#metacopies[group] ?? 0) + 1;
+    if (path === PATH.digest) this.#redirects[group] = (this.#redirects[group] ?? 0) + 1;
+    this.#mark(inode);
+  }
+
+  #countPayload(inode: Inode): void {
     if (this.#pathOf(inode) !== PATH.payload) return;
-    const payloads = (this.#payloads ??= { groups: new Groups(inodes.count), group: new Uint32Array(inodes.count), uses: new Uint32Array(inodes.count), alias: new Map() });
-    const first = payloads.groups.find(inodes.dataHash(inode, this.#secrets), this.#isSamePayload, inode);
-    payloads.group[inode] = first;
-    payloads.uses[first] = (payloads.uses[first] ?? 0) + 1;
-  }
-
-  /** Ends the counting: a file without or with another digest can have the path that another file has by its digest. */
-  settle(): void {
-    const payloads = this.#payloads;
-    if (payloads === undefined) return;
-    const size = this.#inodes.digestSize;
-    const [path, digest, other] = [new Uint8Array(size * 2 + 1), new Uint8Array(size), new Uint8Array(size)];
-    for (let inode = 0; inode < payloads.uses.length; inode++) {
-      if ((payloads.uses[inode] ?? 0) === 0 || this.#inodes.dataLength(inode) !== path.length) continue;
-      this.#inodes.copyData(inode, 0, path.length, path, 0);
-      if (!decodePath(path, digest)) continue;
-      const first = this.#digests.find(hashBytes(digest, 0, size, this.#secrets), (candidate) => {
-        this.#inodes.copyDigest(candidate, other, 0);
-        return compareBytes(digest, other) === 0;
-      }, -1);
-      if (first < 0 || (this.#redirects[first] ?? 0) === 0) continue;
-      this.#redirects[first] = (this.#redirects[first] ?? 0) + (payloads.uses[inode] ?? 0);
-      payloads.alias.set(inode, first);
-      payloads.uses[inode] = 0;
+    if (this.#readsAsDigest(inode)) {
+      const group = this.#digests.findOrMake(hashBytes(this.#digest, 0, this.#digest.length, this.#secrets), this.#hasDigest, this.#hasDigestPath);
+      if (group !== NO_GROUP && (this.#redirects[group] ?? 0) > 0) {
+        this.#redirects[group] = (this.#redirects[group] ?? 0) + 1;
+        return;
+      }
     }
+    this.#payloads ??= new Groups(this.#payloadCount, (group) => (this.#payloadUses[group] = 1));
+    this.#asked = inode;
+    const group = this.#payloads.add(this.#inodes.dataHash(inode, this.#secrets), this.#isSamePayload, inode);
+    if (group !== NO_GROUP) this.#payloadUses[group] = (this.#payloadUses[group] ?? 0) + 1;
   }
 
-  /** The first inode of every group of at least two, in no order. After it, the counts are gone: place() is to be called for each. */
-  shared(): { readonly metacopies: Uint32Array; readonly hasEmptyMetacopy: boolean; readonly redirects: Uint32Array } {
-    const redirects = takeShared(this.#redirects);
-    const payloads = this.#payloads === undefined ? new Uint32Array() : takeShared(this.#payloads.uses);
-    const both = new Uint32Array(redirects.length + payloads.length);
-    both.set(redirects);
-    both.set(payloads, redirects.length);
-    return { metacopies: takeShared(this.#metacopies), hasEmptyMetacopy: this.#withoutDigest > 1, redirects: both };
+  /** Whether a payload is the path of some digest; leaves that in #digest. */
+  #readsAsDigest(inode: Inode): boolean {
+    if (this.#inodes.dataLength(inode) !== this.#path.length) return false;
+    this.#inodes.copyData(inode, 0, this.#path.length, this.#path, 0);
+    return decodePath(this.#path, this.#digest);
   }
 
-  /** @param first of the group; -1 for the metacopy without a digest @param at in the shared table */
-  placeMetacopy(first: Inode, at: number): void {
-    if (first === -1) this.#emptyReference = at;
-    else this.#metacopies[first] = at + 1;
+  /** Whether several files have the metacopy without a digest. */
+  get sharesEmptyMetacopy(): boolean {
+    return this.#withoutDigest > 1;
   }
 
-  placeRedirect(first: Inode, at: number): void {
-    if (this.#pathOf(first) === PATH.digest) this.#redirects[this.#digestGroup[first] ?? 0] = at + 1;
-    else if (this.#payloads !== undefined) this.#payloads.uses[first] = at + 1;
+  /** What several files have, in no order, by groups. Afterwards the counts are gone: each is to be placed. */
+  takeShared(): { readonly metacopies: Uint32Array; readonly redirects: SharedPath[] } {
+    const shared = (counts: number[]): number[] => [...counts.keys()].filter((group) => (counts[group] ?? 0) > 1);
+    const metacopies = Uint32Array.from(shared(this.#metacopies));
+    const redirects = [...shared(this.#redirects).map((group) => ({ byDigest: true, group })), ...shared(this.#payloadUses).map((group) => ({ byDigest: false, group }))];
+    for (const counts of [this.#metacopies, this.#redirects, this.#payloadUses]) counts.fill(-1);
+    return { metacopies, redirects };
+  }
+
+  /** @param group of digests; NO_GROUP for the metacopy without one @param at in the shared table */
+  placeMetacopy(group: Group, at: number): void {
+    if (group === NO_GROUP) this.#emptyReference = at;
+    else this.#metacopies[group] = at;
+  }
+
+  placeRedirect({ byDigest, group }: SharedPath, at: number): void {
+    (byDigest ? this.#redirects : this.#payloadUses)[group] = at;
+  }
+
+  /** An inode that has the digest of a group. */
+  firstOf(group: Group): Inode {
+    return this.#digests.firsts[group] ?? 0;
+  }
+
+  #digestGroup(inode: Inode): Group {
+    if (((this.#marks[inode] ?? 0) & MARK.sharedDigest) === 0) return NO_GROUP;
+    this.#asked = inode;
+    return this.#digests.find(this.#inodes.digestHash(inode, this.#secrets), this.#isSameDigest);
   }
 
   /** Place in the shared table, -1 when it is not there. */
   metacopyReference(inode: Inode): number {
-    return this.#inodes.hasDigest(inode) ? (this.#metacopies[this.#digestGroup[inode] ?? 0] ?? 0) - 1 : this.#emptyReference;
+    return this.#inodes.hasDigest(inode) ? (this.#metacopies[this.#digestGroup(inode)] ?? -1) : this.#emptyReference;
   }
 
   redirectReference(inode: Inode): number {
-    if (this.#pathOf(inode) === PATH.digest) return (this.#redirects[this.#digestGroup[inode] ?? 0] ?? 0) - 1;
-    const payloads = this.#payloads;
-    if (payloads === undefined) return -1;
-    const first = payloads.group[inode] ?? 0;
-    const alias = payloads.alias.get(first);
-    return (alias === undefined ? (payloads.uses[first] ?? 0) : (this.#redirects[alias] ?? 0)) - 1;
+    if (this.#pathOf(inode) === PATH.digest) return this.#redirects[this.#digestGroup(inode)] ?? -1;
+    if (this.#readsAsDigest(inode)) {
+      const group = this.#digests.find(hashBytes(this.#digest, 0, this.#digest.length, this.#secrets), this.#hasDigest);
+      const reference = this.#redirects[group] ?? -1;
+      if (reference >= 0) return reference;
+    }
+    this.#asked = inode;
+    return this.#payloadUses[this.#payloads?.find(this.#inodes.dataHash(inode, this.#secrets), this.#isSamePayload) ?? NO_GROUP] ?? -1;
   }
 
   hasRedirect(inode: Inode): boolean {
     return this.#pathOf(inode) !== PATH.none;
   }
 
-  /** Order of the values of two redirects as bytes. */
-  compareRedirects(a: Inode, b: Inode): number {
-    const left = this.#pathOf(a);
-    const right = this.#pathOf(b);
-    if (left === PATH.digest && right === PATH.digest) return this.#inodes.compareDigests(a, b);
-    if (left === PATH.payload && right === PATH.payload) return this.#inodes.compareData(a, b);
-    const bytes = [a, b].map((inode) => {
-      const entry = new Uint8Array(this.redirectSize(inode));
-      this.writeRedirect(inode, entry, 0);
-      return entry.subarray(XATTR_ENTRY, XATTR_ENTRY + REDIRECT_NAME.length + this.redirectLength(inode));
-    });
-    return compareBytes(bytes[0] ?? entryless, bytes[1] ?? entryless);
+  /** Order of the values of two shared redirects as bytes. */
+  compareRedirects(a: SharedPath, b: SharedPath): number {
+    const [left, right] = [this.#firstOf(a), this.#firstOf(b)];
+    if (a.byDigest && b.byDigest) return this.#inodes.compareDigests(left, right);
+    if (!a.byDigest && !b.byDigest) return this.#inodes.compareData(left, right);
+    return compareBytes(this.#redirectValue(left, a.byDigest), this.#redirectValue(right, b.byDigest));
   }
 
-  redirectLength(inode: Inode): number {
-    return this.#pathOf(inode) === PATH.digest ? 2 + this.#inodes.digestSize * 2 : 1 + this.#inodes.dataLength(inode);
+  #firstOf({ byDigest, group }: SharedPath): Inode {
+    return (byDigest ? this.#digests : this.#payloads)?.firsts[group] ?? 0;
+  }
+
+  #redirectValue(inode: Inode, byDigest: boolean): Uint8Array {
+    const entry = new Uint8Array(this.#redirectSize(inode, byDigest));
+    this.#writeRedirect(inode, byDigest, entry, 0);
+    return entry.subarray(XATTR_ENTRY + REDIRECT_NAME.length, XATTR_ENTRY + REDIRECT_NAME.length + this.#redirectLength(inode, byDigest));
+  }
+
+  #redirectLength(inode: Inode, byDigest: boolean): number {
+    return byDigest ? 2 + this.#inodes.digestSize * 2 : 1 + this.#inodes.dataLength(inode);
+  }
+
+  sharedRedirectLength(shared: SharedPath): number {
+    return this.#redirectLength(this.#firstOf(shared), shared.byDigest);
   }
 
   /** Bytes of the entry. @param inode -1 for none with a digest */
@@ -186,8 +215,16 @@ export class Objects {
     return XATTR_ENTRY + METACOPY_NAME.length + (inode >= 0 && this.#inodes.hasDigest(inode) ? METACOPY_HEADER + this.#inodes.digestSize : 0);
   }
 
+  #redirectSize(inode: Inode, byDigest: boolean): number {
+    return roundUp(XATTR_ENTRY + REDIRECT_NAME.length + this.#redirectLength(inode, byDigest), 4);
+  }
+
   redirectSize(inode: Inode): number {
-    return roundUp(XATTR_ENTRY + REDIRECT_NAME.length + this.redirectLength(inode), 4);
+    return this.#redirectSize(inode, this.#hasDigestPath(inode));
+  }
+
+  sharedRedirectSize(shared: SharedPath): number {
+    return this.#redirectSize(this.#firstOf(shared), shared.byDigest);
   }
 
   /** Writes the entry to where there are zeros. */
@@ -203,9 +240,17 @@ export class Objects {
   }
 
   writeRedirect(inode: Inode, target: Uint8Array, at: number): void {
-    const value = writeName(REDIRECT_NAME, this.redirectLength(inode), target, at);
+    this.#writeRedirect(inode, this.#hasDigestPath(inode), target, at);
+  }
+
+  writeSharedRedirect(shared: SharedPath, target: Uint8Array, at: number): void {
+    this.#writeRedirect(this.#firstOf(shared), shared.byDigest, target, at);
+  }
+
+  #writeRedirect(inode: Inode, byDigest: boolean, target: Uint8Array, at: number): void {
+    const value = writeName(REDIRECT_NAME, this.#redirectLength(inode, byDigest), target, at);
     target[value] = SLASH;
-    if (this.#pathOf(inode) === PATH.payload) {
+    if (!byDigest) {
       this.#inodes.copyData(inode, 0, this.#inodes.dataLength(inode), target, value + 1);
       return;
     }
@@ -222,8 +267,6 @@ export class Objects {
   }
 }
 
-const entryless = new Uint8Array();
-
 function writeName(name: Uint8Array, valueLength: number, target: Uint8Array, at: number): number {
   target[at] = name.length;
   target[at + 1] = INDEX;
@@ -231,18 +274,6 @@ function writeName(name: Uint8Array, valueLength: number, target: Uint8Array, at
   target[at + 3] = valueLength >> 8;
   for (let index = 0; index < name.length; index++) target[at + XATTR_ENTRY + index] = name[index] ?? 0;
   return at + XATTR_ENTRY + name.length;
-}
-
-/** Where a count is at least two; all counts become 0. */
-function takeShared(counts: Uint32Array): Uint32Array {
-  let many = 0;
-  for (let inode = 0; inode < counts.length; inode++) if ((counts[inode] ?? 0) > 1) many++;
-  const found = new Uint32Array(many);
-  for (let inode = 0, at = 0; inode < counts.length; inode++) {
-    if ((counts[inode] ?? 0) > 1) found[at++] = inode;
-    counts[inode] = 0;
-  }
-  return found;
 }
 
 const digit = (character: number): number => (character >= 0x30 && character <= 0x39 ? character - 0x30 : character >= 0x61 && character <= 0x66 ? character - 0x57 : -1);

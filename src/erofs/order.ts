@@ -19,6 +19,8 @@ export const MARK = {
   /** Has blocks in the data area. */
   blocks: 32,
   seen: 64,
+  /** Several files have its digest. */
+  sharedDigest: 128,
 } as const;
 
 export interface Order {
