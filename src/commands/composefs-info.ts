@@ -102,13 +102,24 @@ function openBasedir(tool: Tool, path: string): string {
 function load(tool: Tool, path: string): Tree {
   const descriptor = or(tool, `Failed to open '${path}'`, () => openForReading(path));
   return withFile(descriptor, () => {
+    let bytes = new Uint8Array();
     try {
-      return readImage(readImageFile(descriptor)).tree;
+      bytes = readImageFile(descriptor);
+      return readImage(bytes).tree;
     } catch (error) {
-      if (error instanceof SealrootError) return fail(tool, `Failed to load '${path}': Invalid argument`);
+      if (error instanceof SealrootError) return fail(tool, `Failed to load '${path}': ${isOtherVersion(bytes) ? "Operation not supported" : "Invalid argument"}`);
       return failFor(tool, `Failed to load '${path}'`, error);
     }
   });
+}
+
+const [MAGIC, HEADER_VERSION, BLOCK] = [0xd078629a, 1, 4096];
+
+/** An image of a later kind than any that there is. */
+function isOtherVersion(bytes: Uint8Array): boolean {
+  if (bytes.length < BLOCK) return false;
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return header.getUint32(0, true) === MAGIC && header.getUint32(4, true) !== HEADER_VERSION;
 }
 
 interface Handler {

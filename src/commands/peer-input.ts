@@ -39,7 +39,7 @@ export class NotMappable extends Error {
 const [ENODEV, EINVAL] = [19, 22];
 
 /** A regular file that is open, whole. @throws NotMappable for anything else, and for an empty one */
-export function readImageFile(descriptor: number): Uint8Array {
+export function readImageFile(descriptor: number): Uint8Array<ArrayBuffer> {
   const status = fstatSync(descriptor);
   if (!status.isFile()) throw new NotMappable(ENODEV);
   if (status.size === 0) throw new NotMappable(EINVAL);

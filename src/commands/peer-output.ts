@@ -9,7 +9,7 @@
  *   a file with more names, whose other names must see the change too, a file in a directory that takes no new ones.
  */
 
-import { closeSync, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, openSync, renameSync, type Stats, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fstatSync, ftruncateSync, lstatSync, openSync, renameSync, type Stats, statSync, unlinkSync, writeSync } from "node:fs";
 
 const hasCode = (error: unknown, ...codes: readonly string[]): boolean => error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 
@@ -104,8 +104,9 @@ function placeOf(path: string): Stats | "new" | undefined {
     unlinkSync(path);
     return "new";
   }
+  const behind = status.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : status;
   // not opened ahead of time: a pipe's reader would see its end
-  if (!status.isFile() && !status.isSymbolicLink() && !status.isDirectory()) return undefined;
+  if (behind !== undefined && !behind.isFile() && !behind.isDirectory()) return undefined;
   closeSync(openSync(path, "a"));
   return status.isFile() && status.nlink === 1 ? status : undefined;
 }
