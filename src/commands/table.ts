@@ -35,6 +35,7 @@ export const COMMANDS: readonly CommandRow[] = [
   { name: "image ls", summary: "list the images of a repository, and what needs them", load: () => import("./image-ls.ts") },
   { name: "image inspect", summary: "say what an image is, and which objects it needs", load: () => import("./image-inspect.ts") },
   { name: "image diff", summary: "say where two images differ", load: () => import("./image-diff.ts") },
+  { name: "image import", summary: "take an image file into a repository", load: () => import("./image-import.ts") },
   { name: "image mount", summary: "mount an image read-only, with its objects", load: () => import("./image-mount.ts") },
   { name: "karg", summary: "print the kernel argument that boots an image", load: () => import("./karg.ts") },
   { name: "fsck", summary: "check a repository: every object, image and link, and what a fault hurts", load: () => import("./fsck.ts") },

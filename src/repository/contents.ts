@@ -143,8 +143,9 @@ export class RepositoryContents implements Disposable {
   }
 
   #objectEntries(): DirectoryEntry[] {
-    using objects = this.repository.openObjects();
-    return entriesOf(objects).map((entry) => ({ ...entry, type: typeOf(objects, entry) }));
+    // one that was made a moment ago has none
+    using objects = openInside(this.directory, "objects", DIRECTORY);
+    return objects === undefined ? [] : entriesOf(objects).map((entry) => ({ ...entry, type: typeOf(objects, entry) }));
   }
 
   /** undefined when there is none, or when it is no directory. */

@@ -5,13 +5,15 @@
  */
 
 import { ALGORITHMS, descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
-import { type Descriptor, makeDirectory, makeSymlink, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
+import { type Descriptor, makeDirectory, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
 import { setPermissions } from "../linux/data.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
 import type { RepositoryContents } from "./contents.ts";
 import { objectName } from "./object-name.ts";
+import { placeLink } from "./publish.ts";
 import { openInside } from "./repository.ts";
+import { temporaryName } from "./temporary-name.ts";
 
 const PIECE = 1 << 20;
 const O_EXCL = 0o200;
@@ -19,20 +21,15 @@ const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 export type Replaced = "replaced" | "wrong content" | "no fs-verity";
 
-/** A name in `objects/` as composefs-rs makes them, which its own garbage collector does not look at. */
-export function temporaryName(): string {
-  const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  return `.tmp-object-${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => letters[byte % letters.length]).join("")}`;
-}
-
 /**
  * Makes `copy` the object of this id if its content is that. The caller holds the exclusive lock.
  * @param verity "required": without fs-verity it is not taken; "tried": enabled where the filesystem has it
  * @throws SyscallError when the repository cannot be written to
  */
 export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried"): { readonly result: Replaced; readonly size: number } {
+  makeDirectory(contents.directory, "objects", 0o755);
   using objects = contents.repository.openObjects();
-  const temporary = temporaryName();
+  const temporary = temporaryName("tmp-object");
   let placed = false;
   using draft = openAt(objects, temporary, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
   try {
@@ -83,9 +80,8 @@ export function removeTemporary(contents: RepositoryContents, temporary: readonl
 
 /** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
 export function replaceImageLink({ directory }: RepositoryContents, digest: string): void {
-  const temporary = temporaryName().replace(".tmp-object-", ".symlink-");
-  makeSymlink(`../objects/${digest.slice(0, 2)}/${digest.slice(2)}`, directory, temporary);
-  moveAt(directory, temporary, directory, `images/${digest}`);
   using images = openInside(directory, "images", DIRECTORY);
-  if (images !== undefined) syncFile(images);
+  if (images === undefined) return;
+  placeLink(directory, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
+  syncFile(images);
 }
