@@ -43,8 +43,8 @@ export class ContentFailure extends Error {
 
 export type Deliver = (inode: Inode, digest: Uint8Array) => void;
 
-/** Hears of each file that was found: for progress. */
-export type Found = (bytes: number) => void;
+/** Hears of each entry that was found: for progress. */
+export type Found = () => void;
 
 /**
  * @param source a directory, opened for reading and not listed before
@@ -159,6 +159,7 @@ class Reader {
   }
 
   #entry(frame: Frame, place: number): void {
+    this.#found();
     const name = frame.entries.name(place);
     const directory = frame.descriptor.fd;
     let type: number = frame.entries.type(place);
@@ -204,7 +205,6 @@ class Reader {
       return false;
     }
     if (!isRegular(status.mode)) return false;
-    this.#found(status.size);
     if (status.size === 0) return false;
     if (status.size > this.#recipe.inlineLimit) {
       const first = this.#recipe.hardLinks === "copy" && status.nlink > 1 ? this.#seenBefore(inode) : undefined;
