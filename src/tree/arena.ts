@@ -4,6 +4,8 @@
  */
 
 const CHUNK = 1 << 20;
+/** The first chunk begins small and grows: most trees of tests, and many images, are. */
+const FIRST = 1 << 13;
 /** Longest item: an xattr value, the longest thing that a tree keeps, is shorter. */
 export const MAX_ITEM = 1 << 17;
 
@@ -17,8 +19,15 @@ export class Arena {
     if (bytes.length > MAX_ITEM) throw new RangeError(`an item of ${bytes.length} bytes`);
     if (this.#free + bytes.length > CHUNK) {
       if (this.#chunks.length === 4096) throw new RangeError("a tree with more than 4 GiB of names");
-      this.#chunks.push(new Uint8Array(CHUNK));
+      this.#chunks.push(new Uint8Array(this.#chunks.length === 0 ? Math.max(FIRST, bytes.length) : CHUNK));
       this.#free = 0;
+    }
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last] ?? EMPTY;
+    if (this.#free + bytes.length > chunk.length) {
+      const grown = new Uint8Array(Math.min(CHUNK, Math.max(chunk.length * 4, this.#free + bytes.length)));
+      grown.set(chunk);
+      this.#chunks[last] = grown;
     }
     const at = (this.#chunks.length - 1) * CHUNK + this.#free;
     this.#chunks.at(-1)?.set(bytes, this.#free);

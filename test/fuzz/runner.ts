@@ -1,0 +1,63 @@
+/**
+ * The long run of fuzzing, for every set of targets: seeds first, then changed inputs. What breaks a rule or takes more than a tenth
+ * of a second is written to the seeds and ends the run; so does taking 64 MiB.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Generator } from "./generator.ts";
+import { files, SEEDS, type Target } from "./targets.ts";
+
+const SLOWEST_MS = 100;
+const MOST_BYTES = 64 * 2 ** 20;
+
+export type MakeGenerator = (seed: number, corpus: readonly Uint8Array[]) => Generator;
+
+/** Reads the command line: [TARGET...] [--runs N] [--seed S] [--seeds DIRECTORY]. */
+export function fuzz(targets: Readonly<Record<string, Target>>, make: MakeGenerator = (seed, corpus) => new Generator(seed, corpus)): void {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: "string", default: "1000000" }, seed: { type: "string", default: "1" }, seeds: { type: "string", default: SEEDS } } });
+  const runs = Number(values.runs);
+  const rss = (): number => process.memoryUsage.rss();
+  for (const name of positionals.length > 0 ? positionals : Object.keys(targets)) {
+    const target = targets[name];
+    if (target === undefined) throw new Error(`no target ${name}; there are: ${Object.keys(targets).join(", ")}`);
+    const seeds = join(values.seeds, name);
+    const generator = make(Number(values.seed), [...target.corpus(), ...files(seeds)]);
+    const attempt = (input: Uint8Array, run: number): number => {
+      const started = performance.now();
+      try {
+        target.try(input, generator);
+        const took = performance.now() - started;
+        // once is the machine's, twice is the input's
+        if (took > SLOWEST_MS && again(target, input, generator) > SLOWEST_MS) throw new Error(`${took.toFixed(0)} ms`);
+        return took;
+      } catch (error) {
+        mkdirSync(seeds, { recursive: true });
+        const path = join(seeds, `${values.seed}-${run}`);
+        writeFileSync(path, input);
+        throw new Error(`${name}: run ${run}: ${error instanceof Error ? error.message : String(error)}; the input is in ${path}`, { cause: error });
+      }
+    };
+    for (const input of generator.corpus) attempt(input, 0);
+    Bun.gc(true);
+    const before = rss();
+    let peak = before;
+    let slowest = 0;
+    const started = performance.now();
+    for (let run = 1; run <= runs; run++) {
+      const took = attempt(generator.next(), run);
+      if (took > slowest) slowest = took;
+      if (run % 1024 === 0) peak = Math.max(peak, rss());
+    }
+    const seconds = (performance.now() - started) / 1000;
+    console.log(`${name.padEnd(11)} ${runs} inputs  ${seconds.toFixed(1)} s  ${Math.round(runs / seconds)}/s  slowest ${slowest.toFixed(1)} ms  peak ${(peak / 2 ** 20).toFixed(0)} MiB, ${((peak - before) / 2 ** 20).toFixed(0)} MiB above the start`);
+    if (peak - before > MOST_BYTES) throw new Error(`${name}: the run took ${peak - before} bytes`);
+  }
+}
+
+function again(target: Target, input: Uint8Array, generator: Generator): number {
+  const started = performance.now();
+  target.try(input, generator);
+  return performance.now() - started;
+}
