@@ -168,10 +168,14 @@ export class RepositoryContents implements Disposable {
     return { objects, temporary, foreign };
   }
 
-  /** Links that were not finished: composefs-rs makes them in the repository's own directory. */
-  temporaryLinks(): string[] {
+  /** Links that were not finished, which composefs-rs makes in the repository's own directory, and files of ours. */
+  temporaryEntries(): string[] {
     using again = openEntry(this.directory, ".");
-    return entriesOf(again).filter(({ name, type }) => TEMPORARY_LINK.test(name) && type === "symbolic link").map(({ name }) => name);
+    const unfinished = (entry: DirectoryEntry): boolean => {
+      if (TEMPORARY_LINK.test(entry.name)) return typeOf(again, entry) === "symbolic link";
+      return TEMPORARY_OBJECT.test(entry.name) && typeOf(again, entry) === "regular file";
+    };
+    return entriesOf(again).filter(unfinished).map(({ name }) => name);
   }
 
   /** Names of the directories in `commits/`: digests of images. */

@@ -16,8 +16,9 @@ import { COMMITS, commitDirectory } from "./commits.ts";
 import type { CategoryContents, Foreign, Link, RepositoryContents } from "./contents.ts";
 import { IdSet } from "./id-set.ts";
 import { objectsNeeded, readImageFile } from "./image-file.ts";
-import { objectName } from "./object-name.ts";
+import { objectName, STAGING_PREFIX } from "./object-name.ts";
 import { openFile, openInside } from "./repository.ts";
+import { cleanStaging } from "./staging.ts";
 import { readStream } from "./stream-file.ts";
 
 /** Something outside the object store that keeps an image or a stream. */
@@ -187,7 +188,7 @@ function blame(path: string, error: unknown): unknown {
 
 function planSweep(contents: RepositoryContents, { live }: Marker, links: readonly Link[], watcher: GcWatcher, eachDead: (path: string, bytes: number) => void): Omit<GcPlan, "notes" | "kept"> {
   const dead = links.filter(({ id }) => id !== undefined && !live.has(id));
-  const temporary: string[] = [...contents.otherObjectEntries().temporary, ...contents.temporaryLinks()];
+  const temporary: string[] = [...contents.otherObjectEntries().temporary, ...contents.temporaryEntries()];
   const foreign: Foreign[] = [...contents.otherObjectEntries().foreign, ...links.filter(({ id }) => id === undefined).map(({ path, text }) => ({ path, found: `a link to ${JSON.stringify(text)}` }))];
   let [objects, bytes, keptObjects] = [0, 0, 0];
   const prefixes = contents.objectDirectories();
@@ -231,6 +232,7 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
     for (const digest of plan.commits) removeCommits(directory, digest);
     for (const { path } of plan.links) removeAt(directory, path);
     for (const path of plan.temporary) removeAt(directory, path);
+    cleanStaging(directory, STAGING_PREFIX);
     // an object must not be gone on the disk while a link to it is there
     if (plan.links.length > 0) syncFilesystem(directory);
     for (const prefix of contents.objectDirectories()) {

@@ -25,7 +25,7 @@ export class ObjectTable {
   constructor(contents: RepositoryContents, advance: (items: number) => void) {
     this.present = new IdSet(contents.idLength);
     const others = contents.otherObjectEntries();
-    this.temporary.push(...others.temporary, ...contents.temporaryLinks());
+    this.temporary.push(...others.temporary, ...contents.temporaryEntries());
     this.foreign.push(...others.foreign);
     for (const prefix of contents.objectDirectories()) {
       using directory = contents.openObjectDirectory(prefix);
