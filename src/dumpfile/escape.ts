@@ -1,14 +1,9 @@
 /** Escapes of dumpfiles: `\\`, `\n`, `\r`, `\t` and `\xhh`; on the way in every byte may be escaped, on the way out only what needs it is. */
 
+import { hexDigit } from "./object-fields.ts";
 import { Problem, quote } from "./problem.ts";
 
 const BACKSLASH = 0x5c;
-
-const hexDigit = (byte: number): number => {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
-};
 
 const LETTERS: Readonly<Record<number, number>> = { 0x5c: 0x5c, 0x6e: 0x0a, 0x72: 0x0d, 0x74: 0x09 };
 

@@ -4,12 +4,11 @@ import { type Attributes, type Data, isDevice, isRegular, isSymlink } from "../t
 import { unescapeInto } from "./escape.ts";
 import { FIELD, type Line } from "./line.ts";
 import { int64, uint32, uint64 } from "./number.ts";
+import { hexDigit, MAX_PAYLOAD } from "./object-fields.ts";
 import { Problem, quote } from "./problem.ts";
 
 /** An image keeps so much of a file inside itself. */
 export const MAX_INLINE = 5000;
-/** Longest target of a symbolic link, and longest path of an object. */
-export const MAX_PAYLOAD = 4095;
 /** Largest file outside of an image: 1024 chunks of 2^43 bytes. */
 export const MAX_EXTERNAL = 2 ** 53;
 
@@ -40,19 +39,19 @@ function optional(line: Line, field: number, scratch: Uint8Array): Uint8Array | 
   return line.isEscaped(field) ? scratch.slice(0, unescapeInto(scratch, line.bytes, start, end)) : line.bytes.subarray(start, end);
 }
 
-/** What a C string of these bytes is. */
-function cut(bytes: Uint8Array | undefined): Uint8Array | undefined {
-  const nul = bytes === undefined ? -1 : bytes.indexOf(0);
+/** What a C string of a field's bytes is; without escapes there is no NUL in it. */
+function cut(line: Line, field: number, bytes: Uint8Array | undefined): Uint8Array | undefined {
+  const nul = bytes === undefined || !line.isEscaped(field) ? -1 : bytes.indexOf(0);
   return nul < 0 ? bytes : bytes?.subarray(0, nul);
 }
 
 /** @param scratch as long as a line at least @throws Problem */
 export function dataOf(line: Line, { mode, size }: Attributes, scratch: Uint8Array, strict: boolean, digestSize: 32 | 64): Data {
-  const payload = cut(optional(line, FIELD.payload, scratch));
+  const payload = cut(line, FIELD.payload, optional(line, FIELD.payload, scratch));
   const content = optional(line, FIELD.content, scratch);
   if (content !== undefined && content.length !== size) throw new Problem(`Invalid content size ${content.length}, must match size ${signedSize(line)}`);
   // unescaped even where nothing comes of it: a wrong escape is a mistake anywhere
-  const digest = cut(optional(line, FIELD.digest, scratch));
+  const digest = cut(line, FIELD.digest, optional(line, FIELD.digest, scratch));
   if (strict && !isDevice(mode) && hasDeviceNumber(line)) throw new Problem("Non-zero devnum on non-device");
   if (isSymlink(mode)) {
     if (payload === undefined || payload.length === 0 || payload.length > MAX_PAYLOAD) throw new Problem("Invalid symlink");
@@ -72,16 +71,10 @@ export function dataOf(line: Line, { mode, size }: Attributes, scratch: Uint8Arr
 const NONE: Data = { kind: "none" };
 
 /** The device number is 64 bits wide until it is stored. */
-const hasDeviceNumber = (line: Line): boolean => uint64(line.bytes, line.start(FIELD.rdev), line.stop(FIELD.rdev)) !== 0;
+export const hasDeviceNumber = (line: Line): boolean => uint64(line.bytes, line.start(FIELD.rdev), line.stop(FIELD.rdev)) !== 0;
 
 /** The size as the C tool's messages print it. */
 const signedSize = (line: Line): bigint => int64(line.bytes, line.start(FIELD.size), line.stop(FIELD.size));
-
-const hexDigit = (byte: number): number => {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
-};
 
 /** More digits than a digest has are ignored; the C tool fills up missing ones with whatever is in its memory. */
 function digestOf(text: Uint8Array, size: number): Uint8Array {

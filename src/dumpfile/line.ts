@@ -48,8 +48,10 @@ export class Line {
     if (field < FIELDS) {
       ends[field++] = end;
       // missing fields read as empty ones
-      starts.fill(end, field);
-      ends.fill(end, field);
+      for (; field < FIELDS; field++) {
+        starts[field] = end;
+        ends[field] = end;
+      }
       this.xattrs = end;
       return;
     }

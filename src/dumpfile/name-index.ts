@@ -19,7 +19,7 @@ export class NameIndex {
   readonly #builder: TreeBuilder;
   readonly #hashes = new WordColumn();
   /** Entry plus one; 0 is free. At most half of it is used. */
-  #table = new Uint32Array(1 << 10);
+  #table = new Uint32Array(1 << 14);
   #count = 0;
 
   constructor(builder: TreeBuilder) {
@@ -52,6 +52,9 @@ export class NameIndex {
   #grow(): void {
     const old = this.#table;
     this.#table = new Uint32Array(old.length * 4);
-    for (const place of old) if (place !== 0) this.#place(place - 1, this.#hashes.get(place - 1));
+    for (let at = 0; at < old.length; at++) {
+      const place = old[at] ?? 0;
+      if (place !== 0) this.#place(place - 1, this.#hashes.get(place - 1));
+    }
   }
 }

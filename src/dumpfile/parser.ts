@@ -7,13 +7,14 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Inode, isDirectory, isRegular, isSymlink, MAX_NAME, NO_XATTRS, ROOT, type Tree, TreeBuilder, typeName } from "../tree/index.ts";
+import { type Attributes, type Inode, isDirectory, isRegular, MAX_NAME, NO_XATTRS, ROOT, type Tree, TreeBuilder, TYPE } from "../tree/index.ts";
 import { unescapeInto } from "./escape.ts";
 import { HardLinks } from "./hard-links.ts";
-import { attributesOf, dataOf, MAX_EXTERNAL } from "./inode-fields.ts";
+import { attributesOf, dataOf, hasDeviceNumber, MAX_EXTERNAL } from "./inode-fields.ts";
 import { FIELD, Line } from "./line.ts";
 import { hashName, NameIndex } from "./name-index.ts";
 import { uint32 } from "./number.ts";
+import { hasOnlyPayload, readObject } from "./object-fields.ts";
 import { Problem, quote } from "./problem.ts";
 import { XattrTexts } from "./xattr-text.ts";
 
@@ -29,6 +30,9 @@ export interface DumpfileOptions {
 
 const [NEWLINE, SLASH, DOT, AT] = [0x0a, 0x2f, 0x2e, 0x40];
 
+/** Bit n is set where n is the type in the highest four of a mode's bits. */
+const TYPES = Object.values(TYPE).reduce((bits, type) => bits | (1 << (type >> 12)), 0);
+
 /** Parts of a tree that are there from the root's line on. */
 interface Growing {
   readonly builder: TreeBuilder;
@@ -39,6 +43,7 @@ interface Growing {
 export class DumpfileParser {
   readonly #strict: boolean;
   readonly #digestSize: 32 | 64;
+  readonly #digest: Uint8Array;
   readonly #line = new Line();
   readonly #links = new HardLinks();
   readonly #scratch = new Uint8Array(MAX_LINE);
@@ -57,6 +62,7 @@ export class DumpfileParser {
   constructor({ strict, digestSize = 32 }: DumpfileOptions) {
     this.#strict = strict;
     this.#digestSize = digestSize;
+    this.#digest = new Uint8Array(digestSize);
   }
 
   /** Takes the next portion, which may end anywhere. Nothing of it is kept. @throws SealrootError SR-E510 */
@@ -138,7 +144,7 @@ export class DumpfileParser {
     const isLink = line.bytes[modeStart] === AT && modeStart < line.stop(FIELD.mode);
     const wide = uint32(line.bytes, modeStart + (isLink ? 1 : 0), line.stop(FIELD.mode), 8);
     const mode = wide & 0xffff;
-    if (typeName(mode) === undefined) throw new Problem(`Invalid mode ${wide.toString(8)}`);
+    if (((TYPES >> (mode >> 12)) & 1) === 0) throw new Problem(`Invalid mode ${wide.toString(8)}`);
     if (end - start === 1 && path[start] === SLASH) {
       this.#root(line, mode, isLink);
       return;
@@ -152,19 +158,36 @@ export class DumpfileParser {
     const hash = hashName(parent, path, name, end);
     if (end === name || end - name > MAX_NAME || index.find(parent, path, name, end, hash) >= 0) throw new Problem("Can't add child");
     const entry = builder.entryCount;
-    // a copy where the other fields' escapes go to the same place
-    const nameBytes = path === this.#scratch ? path.slice(name, end) : path.subarray(name, end);
+    if (path === this.#scratch) {
+      // the other fields' escapes go to the same place
+      path = path.slice(name, end);
+      [name, end] = [0, path.length];
+    }
     if (isLink) {
       if (isDirectory(mode)) throw new Problem("Directories can't be hardlinked");
       this.#links.add(entry, this.#linkTarget(line), this.#number);
-      builder.link(parent, nameBytes, ROOT);
+      builder.link(parent, path, ROOT, name, end);
     } else {
       const attributes = attributesOf(line, mode);
-      const data = dataOf(line, attributes, this.#scratch, this.#strict, this.#digestSize);
-      builder.add(parent, nameBytes, isSymlink(mode) && data.kind === "target" ? { ...attributes, size: data.bytes.length } : attributes, xattrs.setOf(line), data);
+      const set = this.#isPlain(line, attributes) ? xattrs.setOf(line) : -1;
+      if (set >= 0 && readObject(line, this.#digest)) {
+        const inode = builder.add(parent, path, attributes, set, undefined, name, end);
+        builder.inodes.setObject(inode, this.#digest);
+      } else if (set >= 0 && hasOnlyPayload(line)) {
+        const inode = builder.add(parent, path, attributes, set, undefined, name, end);
+        builder.inodes.setPayload(inode, line.bytes, line.start(FIELD.payload), line.stop(FIELD.payload));
+      } else {
+        const data = dataOf(line, attributes, this.#scratch, this.#strict, this.#digestSize);
+        builder.add(parent, path, data.kind === "target" ? { ...attributes, size: data.bytes.length } : attributes, xattrs.setOf(line), data, name, end);
+      }
       if (attributes.size > MAX_EXTERNAL && isRegular(mode) && this.#tooLarge === 0) this.#tooLarge = this.#number;
     }
     index.add(entry, hash);
+  }
+
+  /** A file outside of the image, as far as its attributes say, in which strict parsing finds no fault. */
+  #isPlain(line: Line, { mode, size }: Attributes): boolean {
+    return isRegular(mode) && size > 0 && !(this.#strict && hasDeviceNumber(line));
   }
 
   #root(line: Line, mode: number, isLink: boolean): void {

@@ -8,30 +8,35 @@ const CHUNK = 1 << 20;
 const FIRST = 1 << 13;
 /** Longest item: an xattr value, the longest thing that a tree keeps, is shorter. */
 export const MAX_ITEM = 1 << 17;
+const SHORT = 128;
 
 export class Arena {
   readonly #chunks: Uint8Array[] = [];
   /** Free from here in the last chunk. */
   #free = CHUNK;
 
-  /** Keeps a copy. @returns where: a number that at() takes @throws RangeError for more than MAX_ITEM bytes, and beyond 4 GiB */
-  add(bytes: Uint8Array): number {
-    if (bytes.length > MAX_ITEM) throw new RangeError(`an item of ${bytes.length} bytes`);
-    if (this.#free + bytes.length > CHUNK) {
+  /** Keeps a copy of bytes[start..end). @returns where: a number that at() takes @throws RangeError for more than MAX_ITEM bytes, and beyond 4 GiB */
+  add(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    const length = end - start;
+    if (length > MAX_ITEM) throw new RangeError(`an item of ${length} bytes`);
+    if (this.#free + length > CHUNK) {
       if (this.#chunks.length === 4096) throw new RangeError("a tree with more than 4 GiB of names");
-      this.#chunks.push(new Uint8Array(this.#chunks.length === 0 ? Math.max(FIRST, bytes.length) : CHUNK));
+      this.#chunks.push(new Uint8Array(this.#chunks.length === 0 ? Math.max(FIRST, length) : CHUNK));
       this.#free = 0;
     }
     const last = this.#chunks.length - 1;
-    const chunk = this.#chunks[last] ?? EMPTY;
-    if (this.#free + bytes.length > chunk.length) {
-      const grown = new Uint8Array(Math.min(CHUNK, Math.max(chunk.length * 4, this.#free + bytes.length)));
+    let chunk = this.#chunks[last] ?? EMPTY;
+    if (this.#free + length > chunk.length) {
+      const grown = new Uint8Array(Math.min(CHUNK, Math.max(chunk.length * 4, this.#free + length)));
       grown.set(chunk);
       this.#chunks[last] = grown;
+      chunk = grown;
     }
-    const at = (this.#chunks.length - 1) * CHUNK + this.#free;
-    this.#chunks.at(-1)?.set(bytes, this.#free);
-    this.#free += bytes.length;
+    const at = last * CHUNK + this.#free;
+    // a view of a part costs more than a loop over as much as names are
+    if (length <= SHORT) for (let from = start, to = this.#free; from < end; from++, to++) chunk[to] = bytes[from] ?? 0;
+    else chunk.set(length === bytes.length ? bytes : bytes.subarray(start, end), this.#free);
+    this.#free += length;
     return at;
   }
 

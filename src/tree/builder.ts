@@ -45,11 +45,11 @@ export class TreeBuilder {
     this.inodes.add(root, this.inodes.xattrTable.intern(xattrs));
   }
 
-  /** A new inode with its first name, which decides where it stands in an image. @throws RangeError: see link() */
-  add(parent: Inode, name: Uint8Array, attributes: Attributes, xattrs: readonly Xattr[] | XattrSetId = [], data: Data = { kind: "none" }): Inode {
+  /** A new inode with its first name, name[start..end), which decides where it stands in an image. @throws RangeError: see link() */
+  add(parent: Inode, name: Uint8Array, attributes: Attributes, xattrs: readonly Xattr[] | XattrSetId = [], data: Data = NO_DATA, start = 0, end = name.length): Inode {
     const inode = this.inodes.add(attributes, typeof xattrs === "number" ? xattrs : this.inodes.xattrTable.intern(xattrs));
     if (data.kind !== "none") this.inodes.setData(inode, data);
-    this.#primary.set(inode, this.link(parent, name, inode) + 1);
+    this.#primary.set(inode, this.link(parent, name, inode, start, end) + 1);
     return inode;
   }
 
@@ -57,12 +57,12 @@ export class TreeBuilder {
    * A further name of an inode: a hard link.
    * @throws RangeError for a parent that is no directory, and for a name that is empty, `.`, `..`, too long, or has a slash or a NUL
    */
-  link(parent: Inode, name: Uint8Array, target: Inode): Entry {
+  link(parent: Inode, name: Uint8Array, target: Inode, start = 0, end = name.length): Entry {
     if (!isDirectory(this.inodes.mode(parent))) throw new RangeError("a parent that is no directory");
-    if (!isName(name)) throw new RangeError("not a file name");
+    if (!isName(name, start, end)) throw new RangeError("not a file name");
     const entry = this.#entries++;
-    this.#nameAt.set(entry, this.#names.add(name));
-    this.#nameLength.set(entry, name.length);
+    this.#nameAt.set(entry, this.#names.add(name, start, end));
+    this.#nameLength.set(entry, end - start);
     this.#target.set(entry, target);
     this.#parent.set(entry, parent);
     this.#counts.set(parent, this.#counts.get(parent) + 1);
@@ -136,9 +136,12 @@ export class TreeBuilder {
 }
 
 const [DOT, SLASH] = [0x2e, 0x2f];
+const NO_DATA: Data = { kind: "none" };
 
-function isName(name: Uint8Array): boolean {
-  if (name.length === 0 || name.length > MAX_NAME) return false;
-  if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT))) return false;
-  return !name.includes(SLASH) && !name.includes(0);
+function isName(name: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (length === 0 || length > MAX_NAME) return false;
+  if (name[start] === DOT && (length === 1 || (length === 2 && name[start + 1] === DOT))) return false;
+  for (let at = start; at < end; at++) if (name[at] === SLASH || name[at] === 0) return false;
+  return true;
 }

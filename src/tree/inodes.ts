@@ -116,6 +116,14 @@ export class Inodes {
     this.#put(inode, KIND.objectPath, undefined, digest);
   }
 
+  /** setData() for a file without a digest, whose content lies at bytes[start..end) below the object store. */
+  setPayload(inode: Inode, bytes: Uint8Array, start: number, end: number): void {
+    this.#kind.set(inode, KIND.payload);
+    this.#dataAt.set(inode, this.#data.add(bytes, start, end));
+    this.#dataLength.set(inode, end - start);
+    this.#digestAt.set(inode, 0);
+  }
+
   #put(inode: Inode, kind: number, bytes: Uint8Array | undefined, digest: Uint8Array | undefined): void {
     if (digest !== undefined && digest.length !== this.digestSize) throw new RangeError(`a digest of ${digest.length} bytes in a tree with ${this.digestSize}`);
     this.#kind.set(inode, kind);
