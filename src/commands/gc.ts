@@ -44,7 +44,7 @@ export function run(argv: readonly string[]): number {
   if (!dryRun) performGc(contents, plan, progress);
   progress.clear();
   if (parsed.flag("list")) {
-    print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...paths].map((path) => `${printable(path)}\n`).join(""));
+    print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...paths].map((path) => `${printable(path)}\n`).join(""));
     return 0;
   }
   const notes = [...deployed.notes, ...plan.notes];
@@ -80,7 +80,7 @@ function record(plan: GcPlan, notes: readonly string[], places: readonly string[
   const namesOf = (category: string): string[] => plan.links.filter((link) => link.category === category).map(({ name }) => name);
   return {
     dryRun,
-    removed: { objects: plan.objects, bytes: plan.bytes, images: namesOf("images"), streams: namesOf("streams"), commits: plan.commits, temporary: plan.temporary },
+    removed: { objects: plan.objects, bytes: plan.bytes, images: namesOf("images"), streams: namesOf("streams"), commits: plan.commits, recipes: plan.recipes, temporary: plan.temporary },
     kept: { objects: plan.keptObjects, entries: plan.kept.map(({ link, by }) => ({ path: link.path, by })) },
     foreign: plan.foreign,
     lookedAt: places,

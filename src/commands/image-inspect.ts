@@ -2,12 +2,15 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseRecipe, presetOf, type Recipe, RECIPE_LIMIT } from "../directory/index.ts";
+import { readUpTo } from "../linux/index.ts";
 import { commitDirectory } from "../repository/commits.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
 import { IdSet } from "../repository/id-set.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { idLengthOf, objectName } from "../repository/object-name.ts";
 import { openFile } from "../repository/repository.ts";
+import { openRecipe } from "../repository/writer.ts";
 import { isRegular, type Tree, typeName } from "../tree/index.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
@@ -45,7 +48,8 @@ interface Inspected {
   readonly references: readonly string[];
   /** Files in `commits/<digest>`. */
   readonly commits: readonly string[];
-  readonly recipe: unknown;
+  /** As `image create` has recorded it; null for images that somebody else made. */
+  readonly recipe: Recipe | null;
   /** The name in the repository is that of another image. */
   readonly misnamed: boolean;
 }
@@ -109,9 +113,16 @@ function commitsOf({ directory }: RepositoryContents, digest: string): string[] 
   }
 }
 
-/** What `image create` has recorded; null for images that somebody else made. */
-function recipeOf(_contents: RepositoryContents, _digest: string): unknown {
-  return null;
+function recipeOf({ directory }: RepositoryContents, digest: string): Recipe | null {
+  using file = openRecipe(directory, digest);
+  return file === undefined ? null : parseRecipe(readUpTo(file, RECIPE_LIMIT + 1), file.label);
+}
+
+/** A recipe as a person reads it: the preset that it is, else rule by rule. */
+function recipeRows(recipe: Recipe): (readonly [string, string])[] {
+  const preset = presetOf(recipe);
+  if (preset !== undefined) return [["recipe", preset]];
+  return Object.entries(recipe).map(([rule, value]) => ["recipe", `${rule} = ${JSON.stringify(value)}`] as const);
 }
 
 function text(operand: string, image: Inspected): string {
@@ -129,7 +140,7 @@ function text(operand: string, image: Inspected): string {
     ["inline", `${formatCount(inline.count)} (${formatBytes(inline.bytes)})`],
     ...image.references.map((reference) => ["reference", printable(reference)] as const),
     ...image.commits.map((file) => ["signature", printable(file)] as const),
-    ...(image.recipe === null ? [] : Object.entries(image.recipe as Record<string, unknown>).map(([name, value]) => ["recipe", `${name} = ${JSON.stringify(value)}`] as const)),
+    ...(image.recipe === null ? [] : recipeRows(image.recipe)),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return [style.bold(printable(operand)), ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${value}`), ""].join("\n");

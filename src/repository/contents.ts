@@ -8,6 +8,7 @@ import { type Descriptor, type FileFacts, O, openAt, RESOLVE, statAt } from "../
 import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
 import { COMMITS } from "./commits.ts";
 import { entryOfReference, idLengthOf, idOfLink, idOfName, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
+import { OWN, RECIPES } from "./own.ts";
 import { openInside, Repository, unreadable } from "./repository.ts";
 
 export type Category = "images" | "streams";
@@ -176,6 +177,18 @@ export class RepositoryContents implements Disposable {
       return TEMPORARY_OBJECT.test(entry.name) && typeOf(again, entry) === "regular file";
     };
     return entriesOf(again).filter(unfinished).map(({ name }) => name);
+  }
+
+  /** Our own directory, with what only this program needs; undefined where it has made none. */
+  openOwn(): Descriptor | undefined {
+    return openInside(this.directory, OWN, DIRECTORY);
+  }
+
+  /** Digests of the images whose recipe is there. */
+  recipes(): string[] {
+    using directory = openInside(this.directory, `${OWN}/${RECIPES}`, DIRECTORY);
+    if (directory === undefined) return [];
+    return entriesOf(directory).map(({ name }) => /^([0-9a-f]{64}|[0-9a-f]{128})\.json$/.exec(name)?.[1]).filter((digest) => digest !== undefined);
   }
 
   /** Names of the directories in `commits/`: digests of images. */

@@ -16,7 +16,8 @@ import { COMMITS, commitDirectory } from "./commits.ts";
 import type { CategoryContents, Foreign, Link, RepositoryContents } from "./contents.ts";
 import { IdSet } from "./id-set.ts";
 import { objectsNeeded, readImageFile } from "./image-file.ts";
-import { objectName, STAGING_PREFIX } from "./object-name.ts";
+import { objectName } from "./object-name.ts";
+import { RECIPES, STAGING } from "./own.ts";
 import { openFile, openInside } from "./repository.ts";
 import { cleanStaging } from "./staging.ts";
 import { readStream } from "./stream-file.ts";
@@ -43,6 +44,8 @@ export interface GcPlan {
   readonly links: readonly Link[];
   /** Directories of signatures that go with their images. */
   readonly commits: readonly string[];
+  /** Images whose recipe goes: those that go, and those that were never finished. */
+  readonly recipes: readonly string[];
   /** Files that somebody did not finish. */
   readonly temporary: readonly string[];
   readonly objects: number;
@@ -212,7 +215,8 @@ function planSweep(contents: RepositoryContents, { live }: Marker, links: readon
     watcher.advance(1);
   }
   const gone = new Set(dead.filter(({ category }) => category === "images").map(({ name }) => name));
-  return { live, links: dead, commits: contents.commitDirectories().filter((digest) => gone.has(digest)), temporary, objects, bytes, keptObjects, foreign };
+  const staying = new Set(links.filter((link) => link.category === "images" && !dead.includes(link)).map(({ name }) => name));
+  return { live, links: dead, recipes: contents.recipes().filter((digest) => !staying.has(digest)), commits: contents.commitDirectories().filter((digest) => gone.has(digest)), temporary, objects, bytes, keptObjects, foreign };
 }
 
 function sizeOf(directory: Descriptor, name: string): number {
@@ -232,7 +236,7 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
     for (const digest of plan.commits) removeCommits(directory, digest);
     for (const { path } of plan.links) removeAt(directory, path);
     for (const path of plan.temporary) removeAt(directory, path);
-    cleanStaging(directory, STAGING_PREFIX);
+    removeOwn(contents, plan.recipes);
     // an object must not be gone on the disk while a link to it is there
     if (plan.links.length > 0) syncFilesystem(directory);
     for (const prefix of contents.objectDirectories()) {
@@ -248,6 +252,14 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
     if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be cleaned up", cause: error });
     throw error;
   }
+}
+
+/** What only this program needs: recipes, and what interrupted runs have left. */
+function removeOwn(contents: RepositoryContents, recipes: readonly string[]): void {
+  using own = contents.openOwn();
+  if (own === undefined) return;
+  for (const digest of recipes) removeAt(own, `${RECIPES}/${digest}.json`);
+  cleanStaging(own, STAGING);
 }
 
 /** The signatures and commits of an image. What else somebody has put there stays, and the directory with it. */

@@ -28,5 +28,3 @@ export function entryOfReference(text: string): string | undefined {
 /** Names that composefs-rs, and we, give files that are not finished yet: in `objects/` (or below it), and links in the repository. */
 export const TEMPORARY_OBJECT = /^\.tmp-object-[0-9A-Za-z]{1,32}$/;
 export const TEMPORARY_LINK = /^\.symlink-[0-9A-Za-z]{1,32}$/;
-/** Directories in the repository in which objects wait until everything is on the disk (staging.ts). */
-export const STAGING_PREFIX = ".tmp-staging-";

@@ -10,7 +10,8 @@ import { setPermissions } from "../linux/data.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
 import type { RepositoryContents } from "./contents.ts";
-import { objectName, STAGING_PREFIX } from "./object-name.ts";
+import { objectName } from "./object-name.ts";
+import { STAGING } from "./own.ts";
 import { placeLink } from "./publish.ts";
 import { openInside } from "./repository.ts";
 import { cleanStaging } from "./staging.ts";
@@ -77,7 +78,8 @@ function write(file: Descriptor, { algorithm }: RepositoryContents, id: Uint8Arr
 /** Removes what an interrupted run has left. The caller holds the exclusive lock, so nobody is still writing it. */
 export function removeTemporary(contents: RepositoryContents, temporary: readonly string[]): void {
   for (const path of temporary) removeAt(contents.directory, path);
-  cleanStaging(contents.directory, STAGING_PREFIX);
+  using own = contents.openOwn();
+  if (own !== undefined) cleanStaging(own, STAGING);
 }
 
 /** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */

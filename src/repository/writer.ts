@@ -9,15 +9,11 @@ import { type Descriptor, makeDirectory, measureVerity, O, openPath, writeAll } 
 import { lockFile } from "../linux/lock.ts";
 import { openName } from "../linux/names.ts";
 import { ObjectStore, unwritable } from "./object-store.ts";
+import { OWN, RECIPES, STAGING } from "./own.ts";
 import { publishImage } from "./publish.ts";
 import { openFile, Repository } from "./repository.ts";
 import { randomName } from "./staging.ts";
 
-/** Our own directory in a repository: composefs-rs and bootc look only into objects, images and streams. */
-export const OWN = "sealroot";
-/** In it, the recipes of images: `<digest>.json`. */
-export const RECIPES = "recipes";
-const STAGING = "staging-";
 /** Features of repositories under which this program may write (composefs-rs, known_features::RO_COMPAT). */
 const WRITABLE_FEATURES = ["v1_erofs"];
 

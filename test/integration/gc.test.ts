@@ -18,7 +18,7 @@ describe("what composefs-rs would remove goes, and nothing else", () => {
       const before = repository.listing();
       const dry = repository.json("gc", "--dry-run");
       expect(dry.exit).toBe(0);
-      expect(dry.value["removed"]).toEqual({ objects: 2, bytes: CFSCTL[kind], images: [unnamed], streams: [], commits: [], temporary: [] });
+      expect(dry.value["removed"]).toEqual({ objects: 2, bytes: CFSCTL[kind], images: [unnamed], streams: [], commits: [], recipes: [], temporary: [] });
       expect(repository.listing()).toEqual(before);
       const listed = repository.run("gc", "--list").stdout.trimEnd().split("\n");
 
@@ -29,7 +29,7 @@ describe("what composefs-rs would remove goes, and nothing else", () => {
       expect(gone.sort()).toEqual(listed.sort());
       expect(repository.exists(`images/${kept}`)).toBe(true);
       expect(repository.json("fsck").value["ok"]).toBe(true);
-      expect(repository.json("gc").value["removed"]).toEqual({ objects: 0, bytes: 0, images: [], streams: [], commits: [], temporary: [] });
+      expect(repository.json("gc").value["removed"]).toEqual({ objects: 0, bytes: 0, images: [], streams: [], commits: [], recipes: [], temporary: [] });
     });
   }
 });
