@@ -7,10 +7,29 @@
 const SHIFT = 12;
 const CHUNK = 1 << SHIFT;
 const MASK = CHUNK - 1;
+/** The first chunk begins small: a small tree is to be a small thing. */
+const FIRST = 64;
+
+interface Numbers<T> {
+  readonly length: number;
+  set(from: T): void;
+}
+
+/** Makes the chunk that an index is in, or makes it longer. */
+function makeRoom<T extends Numbers<T>>(chunks: T[], index: number, make: new (length: number) => T): T {
+  const wanted = index >>> SHIFT;
+  while (chunks.length < wanted) chunks.push(new make(CHUNK));
+  const chunk = chunks[wanted];
+  const least = (index & MASK) + 1;
+  const grown = new make(wanted > 0 ? CHUNK : Math.min(CHUNK, Math.max(FIRST, (chunk?.length ?? 0) * 4, least)));
+  if (chunk !== undefined) grown.set(chunk);
+  chunks[wanted] = grown;
+  return grown;
+}
 
 /** Of 8 bits. */
 export class ByteColumn {
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
 
   /** 0 where nothing was set. */
   get(index: number): number {
@@ -18,15 +37,15 @@ export class ByteColumn {
   }
 
   set(index: number, value: number): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint8Array(CHUNK));
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & MASK] = value;
+    if (chunk !== undefined && (index & MASK) < chunk.length) chunk[index & MASK] = value;
+    else makeRoom(this.#chunks, index, Uint8Array)[index & MASK] = value;
   }
 }
 
 /** Of 16 bits. */
 export class ShortColumn {
-  readonly #chunks: Uint16Array[] = [];
+  readonly #chunks: Uint16Array<ArrayBuffer>[] = [];
 
   /** 0 where nothing was set. */
   get(index: number): number {
@@ -34,15 +53,15 @@ export class ShortColumn {
   }
 
   set(index: number, value: number): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint16Array(CHUNK));
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & MASK] = value;
+    if (chunk !== undefined && (index & MASK) < chunk.length) chunk[index & MASK] = value;
+    else makeRoom(this.#chunks, index, Uint16Array)[index & MASK] = value;
   }
 }
 
 /** Of 32 bits. */
 export class WordColumn {
-  readonly #chunks: Uint32Array[] = [];
+  readonly #chunks: Uint32Array<ArrayBuffer>[] = [];
 
   /** 0 where nothing was set. */
   get(index: number): number {
@@ -50,15 +69,15 @@ export class WordColumn {
   }
 
   set(index: number, value: number): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Uint32Array(CHUNK));
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & MASK] = value;
+    if (chunk !== undefined && (index & MASK) < chunk.length) chunk[index & MASK] = value;
+    else makeRoom(this.#chunks, index, Uint32Array)[index & MASK] = value;
   }
 }
 
 /** Of numbers up to 2^53. */
 export class DoubleColumn {
-  readonly #chunks: Float64Array[] = [];
+  readonly #chunks: Float64Array<ArrayBuffer>[] = [];
 
   /** 0 where nothing was set. */
   get(index: number): number {
@@ -66,15 +85,17 @@ export class DoubleColumn {
   }
 
   set(index: number, value: number): void {
-    while (this.#chunks.length <= index >>> SHIFT) this.#chunks.push(new Float64Array(CHUNK));
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & MASK] = value;
+    if (chunk !== undefined && (index & MASK) < chunk.length) chunk[index & MASK] = value;
+    else makeRoom(this.#chunks, index, Float64Array)[index & MASK] = value;
   }
 }
 
+const NONE = new BigInt64Array();
+
 /** The same for 64-bit seconds, which numbers cannot hold. */
 export class BigColumn {
-  readonly #chunks: BigInt64Array[] = [];
+  readonly #chunks: BigInt64Array<ArrayBuffer>[] = [];
   /** The same memory in halves, the low one first, for those who ask so often that making bigints costs too much. */
   readonly #halves: Int32Array[] = [];
 
@@ -91,12 +112,11 @@ export class BigColumn {
   }
 
   set(index: number, value: bigint): void {
-    while (this.#chunks.length <= index >>> SHIFT) {
-      const chunk = new BigInt64Array(CHUNK);
-      this.#chunks.push(chunk);
-      this.#halves.push(new Int32Array(chunk.buffer));
-    }
     const chunk = this.#chunks[index >>> SHIFT];
-    if (chunk !== undefined) chunk[index & MASK] = value;
+    if (chunk !== undefined && (index & MASK) < chunk.length) chunk[index & MASK] = value;
+    else {
+      makeRoom(this.#chunks, index, BigInt64Array)[index & MASK] = value;
+      for (let at = 0; at < this.#chunks.length; at++) if (this.#halves[at]?.buffer !== this.#chunks[at]?.buffer) this.#halves[at] = new Int32Array((this.#chunks[at] ?? NONE).buffer);
+    }
   }
 }
