@@ -79,7 +79,7 @@ export function run(argv: readonly string[]): number {
     }
     store(contents, image, operand, verity);
     publishImage(contents.directory, image.digest, reference);
-    const argument = imageArgument(image.format, image.hash, image.digest, false, false);
+    const argument = imageArgument(image.format, image.hash, image.digest, verity !== "required", false);
     if (parsed.flag("json")) printJson({ digest: image.digest, algorithm: image.hash, format: image.format, argument, reference: reference ?? null, copied, missing: [...missing.keys()] });
     else print(`${image.hash}:${image.digest}\n`);
     if (missing.size > 0) printError(`sealroot: ${missing.size} objects that ${printable(path)} needs are missing\n`);

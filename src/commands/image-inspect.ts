@@ -6,6 +6,7 @@ import { parseRecipe, presetOf, type Recipe, RECIPE_LIMIT } from "../directory/i
 import { readUpTo } from "../linux/index.ts";
 import { commitDirectory } from "../repository/commits.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
+import { demandsVerity } from "../repository/fsck.ts";
 import { IdSet } from "../repository/id-set.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { idLengthOf, objectName } from "../repository/object-name.ts";
@@ -60,7 +61,7 @@ export function run(argv: readonly string[]): number {
   const { tree, format, hash, digest, bytes } = operand.read();
   const { contents, link } = operand;
   const inspected: Inspected = {
-    digest, algorithm: hash, format, argument: imageArgument(format, hash, digest, false, false), size: bytes.length,
+    digest, algorithm: hash, format, argument: imageArgument(format, hash, digest, contents !== undefined && !demandsVerity(contents), false), size: bytes.length,
     ...countInodes(tree), objects: countObjects(tree, hash, contents),
     references: contents === undefined || link === undefined ? [] : contents.category("images").references.filter(({ entry }) => entry === link.name).map(({ name }) => name),
     commits: contents === undefined ? [] : commitsOf(contents, digest),

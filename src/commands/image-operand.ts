@@ -48,11 +48,12 @@ export interface ReadOperand extends ParsedImage {
   readonly digest: string;
 }
 
-const looksLikeFile = (text: string): boolean => text.includes("/") || /\.(erofs|cfs|img|composefs)$/.test(text);
+/** A path that cannot be a reference; `release/44` can. */
+const isPath = (text: string): boolean => /^\.{0,2}\//.test(text);
 
 /** @throws SealrootError SR-E544 when there is neither, SR-E603 for a file that cannot be read */
 export function openImageOperand(parsed: ParsedArguments, text: string): ImageOperand {
-  if (looksLikeFile(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
+  if (isPath(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
   const contents = tryRepository(parsed);
   let found: ImageOperand | undefined;
   try {
