@@ -8,7 +8,7 @@ const CHUNK = 1 << 20;
 const FIRST = 1 << 13;
 /** Longest item: an xattr value, the longest thing that a tree keeps, is shorter. */
 export const MAX_ITEM = 1 << 17;
-const SHORT = 128;
+const SHORT = 32;
 
 export class Arena {
   readonly #chunks: Uint8Array[] = [];
