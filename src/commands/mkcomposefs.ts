@@ -8,7 +8,8 @@ import { DumpfileParser } from "../dumpfile/index.ts";
 import { isTerminal } from "../linux/index.ts";
 import type { CommandHelp } from "../terminal/index.ts";
 import type { Tree } from "../tree/index.ts";
-import { type MkcomposefsOptions, parseMkcomposefs } from "./mkcomposefs-options.ts";
+import { parseMkcomposefs } from "./mkcomposefs-options.ts";
+import { readSourceDirectory } from "./mkcomposefs-source.ts";
 import { print } from "./output.ts";
 import { ImageDigest, writePeerImage } from "./peer-image.ts";
 import { openForReading, readAll, withFile } from "./peer-input.ts";
@@ -42,10 +43,10 @@ export const help: CommandHelp = {
 };
 
 export function run(argv: readonly string[], calledAs?: string): Promise<number> {
-  return runTool("mkcomposefs", calledAs, async (tool) => {
+  return runTool("mkcomposefs", calledAs, (tool) => {
     const options = parseMkcomposefs(tool, argv, process.env["POSIXLY_CORRECT"] !== undefined);
     const output = openOutput(tool, options.image);
-    const tree = options.fromFile ? readDumpfile(tool, options.source) : await readSource(tool, options);
+    const tree = options.fromFile ? readDumpfile(tool, options.source) : readSourceDirectory(tool, options);
     const digest = options.printDigest ? new ImageDigest() : undefined;
     output((write) =>
       writePeerImage(tool, tree, options.minVersion, options.maxVersion, (bytes) => {
@@ -85,8 +86,4 @@ function readDumpfile(tool: Tool, source: string): Tree {
   if (source === "-") read();
   else withFile(descriptor, read);
   return parser.finish();
-}
-
-async function readSource(tool: Tool, options: MkcomposefsOptions): Promise<Tree> {
-  return fail(tool, `error accessing ${options.source}: Function not implemented`);
 }
