@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ImageFormat, readImage, writeImageBytes } from "../../../src/erofs/index.ts";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
-import { objectPath, type Tree, TYPE } from "../../../src/tree/index.ts";
+import { objectPath, type Tree, TreeBuilder, TYPE } from "../../../src/tree/index.ts";
 import { attributes, builder, dumped, name, text } from "./trees.ts";
 
 const empty = (): Tree => builder().seal();
@@ -44,6 +44,19 @@ test("special_v1.dump with --min-version=1", () => {
 });
 
 describe("SHA-512", () => {
+  // the image of a layer with a directory and a file of two names: crates/composefs-integration-tests/src/tests/cli.rs
+  test.each([
+    ["v1", "d06f1f6a73f62ed48e05ce9442ff045cdf2a9f5ba1ec623795de3d6177a253d91076459795d94f55d8c3d71dab458bb3fc0071255a50c0a4896d86ffdc870b9a"],
+    ["v2", "f7684c21050615c02cec250e0c7d4118fb0ff6340af5039e06f2f372a7614fff25dfd38cf7f28ad67d8b86e86371b7deafa9ae4bf543630322aee6196417de92"],
+  ] as const)("%s of its OCI layout", (format, digest) => {
+    const seconds = 1234567890n;
+    const tree = new TreeBuilder(attributes(TYPE.directory | 0o755, { seconds }), [], 64);
+    const file = tree.add(0, name("hello-link.txt"), attributes(TYPE.regular | 0o644, { size: 22, nlink: 2, seconds }), [], { kind: "content", bytes: text("hello from test layer\n") });
+    tree.link(0, name("hello.txt"), file);
+    tree.add(0, name("usr"), attributes(TYPE.directory | 0o755, { seconds }));
+    expect(fsverityDigest(writeImageBytes(tree.seal(), { format }), "sha512").toHex()).toBe(digest);
+  });
+
   test.each(["v0", "v1", "v2"] as const)("%s says the algorithm, and comes back", (format) => {
     const image = writeImageBytes(simple(64), { format, algorithm: "sha512" });
     const found = Buffer.from(image).indexOf(Buffer.concat([Buffer.from("overlay.metacopy"), Buffer.from([0, 68, 0, 2]), Buffer.alloc(64, 0x5a)]));
