@@ -87,6 +87,7 @@ interface Made {
   /** Lower-case hex. */
   readonly digest: string;
   readonly inodes: number;
+  readonly threads: number;
   /** Bytes of the image. */
   readonly size: number;
   readonly objects: Readonly<StoreCounts> | undefined;
@@ -106,18 +107,26 @@ export function run(argv: readonly string[]): number {
   return 0;
 }
 
+interface Read {
+  readonly tree: Tree;
+  readonly threads: number;
+}
+
 /** Reads the directory, with progress where somebody looks. */
-function read(parsed: ParsedArguments, path: string, recipe: Recipe, writer: RepositoryWriter | undefined): Tree {
+function read(parsed: ParsedArguments, path: string, recipe: Recipe, writer: RepositoryWriter | undefined): Read {
   using source = openSource(path);
   using progress = openProgress();
   progress.begin("reading", isTerminal(2) ? { items: countNames(source) } : {});
   const threads = parsed.value("threads");
-  return readSource(source, recipe, {
+  let used = 1;
+  const tree = readSource(source, recipe, {
     store: writer?.objects,
     ...(threads === undefined ? {} : { threads: Number(threads) }),
     found: () => progress.advance(1),
     done: (bytes) => progress.advance(0, bytes),
+    threadsUsed: (count) => (used = count),
   });
+  return { tree, threads: used };
 }
 
 function onlyDigest(parsed: ParsedArguments, path: string): Made {
@@ -126,12 +135,12 @@ function onlyDigest(parsed: ParsedArguments, path: string): Made {
   const given = parsed.value("repo");
   const repository = given === undefined ? undefined : settingsOf(given);
   const recipe = chooseRecipe(parsed, asked ?? repository?.algorithm ?? (isPresetName(parsed.value("recipe") ?? DEFAULT_RECIPE) ? "sha512" : undefined), repository?.format);
-  const tree = read(parsed, path, recipe, undefined);
+  const { tree, threads } = read(parsed, path, recipe, undefined);
   const merkle = new MerkleTree(recipe.algorithm);
   writeImage(tree, recipe, (portion) => merkle.update(portion));
   const { root, size } = merkle.finish();
   const digest = descriptorDigest(encodeDescriptor(recipe.algorithm, size, root), recipe.algorithm).toHex();
-  return { recipe, digest, inodes: tree.inodes.count, size, objects: undefined, secure: undefined, repository: undefined };
+  return { recipe, digest, inodes: tree.inodes.count, threads, size, objects: undefined, secure: undefined, repository: undefined };
 }
 
 function settingsOf(path: string): { readonly algorithm: "sha256" | "sha512"; readonly format: "v1" | "v2" } {
@@ -145,7 +154,7 @@ function create(parsed: ParsedArguments, path: string, reference: string | undef
   const repository = repositoryDirectory(parsed.value("repo") ?? DEFAULT_REPOSITORY);
   using writer = new RepositoryWriter(repository, parsed.flag("wait"));
   const recipe = chooseRecipe(parsed, writer.algorithm, writer.format);
-  const tree = read(parsed, path, recipe, writer);
+  const { tree, threads } = read(parsed, path, recipe, writer);
   let size = 0;
   using progress = openProgress();
   progress.begin("writing the image");
@@ -156,7 +165,7 @@ function create(parsed: ParsedArguments, path: string, reference: string | undef
   }));
   progress.begin("waiting for the disk");
   writer.publish(digest, formatRecipe(recipe), reference);
-  return { recipe, digest: digest.toHex(), inodes: tree.inodes.count, size, objects: writer.objects.counts, secure: writer.secure, repository };
+  return { recipe, digest: digest.toHex(), inodes: tree.inodes.count, threads, size, objects: writer.objects.counts, secure: writer.secure, repository };
 }
 
 function report(parsed: ParsedArguments, made: Made, reference: string | undefined): void {
@@ -169,7 +178,7 @@ function report(parsed: ParsedArguments, made: Made, reference: string | undefin
   }
   if (parsed.flag("json")) {
     printJson({
-      digest, format: recipe.format, algorithm: recipe.algorithm, karg, size, inodes, recipe: JSON.parse(formatRecipe(recipe)) as unknown, preset: presetOf(recipe) ?? null,
+      digest, format: recipe.format, algorithm: recipe.algorithm, karg, size, inodes, threads: made.threads, recipe: JSON.parse(formatRecipe(recipe)) as unknown, preset: presetOf(recipe) ?? null,
       repository: repository ?? null, name: reference ?? null, secure: secure ?? null, objects: objects ?? null,
     });
     return;

@@ -11,6 +11,7 @@ self.onmessage = ({ data }) => {
   Bun.unsafe.setJITPolicy(1);
   const ring = new Ring(data);
   using work = new Work(ring);
+  ring.join();
   do {
     for (let slot = ring.claim(); slot !== undefined; slot = ring.claim()) work.perform(slot);
   } while (ring.waitForWork());

@@ -24,6 +24,9 @@ export interface ContentOptions extends Setup {
   readonly done?: (digest: Uint8Array, how: keyof typeof HOW, bytes: number) => void;
 }
 
+/** In the executable, modules lie where the bundler put them: this one in a piece of the program at the top, the thread's as in src/. */
+const WORKER = new URL(import.meta.url.includes("/$bunfs/") ? "./directory/content-worker.ts" : "./content-worker.ts", import.meta.url).href;
+
 const HOW_NAMES = Object.keys(HOW) as (keyof typeof HOW)[];
 
 export class Contents implements ContentSink, Disposable {
@@ -67,6 +70,11 @@ export class Contents implements ContentSink, Disposable {
     ring.set(slot, "changeNanoseconds", status.changeNanoseconds);
     ring.publish(slot);
     this.#count(size);
+  }
+
+  /** Threads that have worked, this one included. */
+  get threads(): number {
+    return this.#ring.threads + 1;
   }
 
   drain(): void {
@@ -195,7 +203,7 @@ export class Contents implements ContentSink, Disposable {
     this.#files += 1;
     if (this.#workers.length === this.#wanted || (this.#bytes < WORTH_A_THREAD && this.#files < WORTH_A_THREAD_FILES)) return;
     while (this.#workers.length < this.#wanted) {
-      const worker = new Worker(new URL("./content-worker.ts", import.meta.url).href);
+      const worker = new Worker(WORKER);
       worker.unref();
       worker.postMessage(this.#ring.memory);
       this.#workers.push(worker);

@@ -16,13 +16,15 @@ export interface SourceOptions {
   readonly found?: () => void;
   /** Hears of each file whose content is done, with its size. */
   readonly done?: (bytes: number) => void;
+  /** Hears at the end how many threads took part. */
+  readonly threadsUsed?: (count: number) => void;
 }
 
 /**
  * The tree of a directory, and the content of its files in the store. Nothing is permanent before store.commit().
  * @param source a directory, opened for reading @throws as readDirectory(); SealrootError SR-E525 when the store cannot be written
  */
-export function readSource(source: Descriptor, recipe: Recipe, { store, threads, found, done }: SourceOptions): Tree {
+export function readSource(source: Descriptor, recipe: Recipe, { store, threads, found, done, threadsUsed }: SourceOptions): Tree {
   let contents: Contents | undefined;
   try {
     return readDirectory(source, recipe, (deliver): ContentSink => {
@@ -39,6 +41,7 @@ export function readSource(source: Descriptor, recipe: Recipe, { store, threads,
       return contents;
     }, found);
   } finally {
+    if (contents !== undefined) threadsUsed?.(contents.threads);
     contents?.[Symbol.dispose]();
   }
 }

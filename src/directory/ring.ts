@@ -17,7 +17,7 @@ export const HOW = { hashed: 0, present: 1, placed: 2, staged: 3, replaced: 4 } 
 
 const FIELDS = 16;
 const F = { state: 0, kind: 1, fd: 2, tag: 3, sizeLow: 4, sizeHigh: 5, offsetLow: 6, offsetHigh: 7, changeLow: 8, changeHigh: 9, changeNanoseconds: 10, sparse: 11, resultLength: 12, how: 13, changed: 14, errno: 15 } as const;
-const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, storing: 4, objects: 5, staging: 6, verity: 7 } as const;
+const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, storing: 4, objects: 5, staging: 6, verity: 7, threads: 8 } as const;
 const CONTROL = 16;
 const HALF = 0x1_0000_0000;
 
@@ -54,6 +54,15 @@ export class Ring {
     const word = (at: number): number => this.#control[at] ?? 0;
     const store = word(C.storing) === 0 ? undefined : { objects: word(C.objects), staging: word(C.staging), verity: word(C.verity) === 1 };
     return { algorithm: word(C.algorithm) === 1 ? "sha256" : "sha512", store };
+  }
+
+  /** Threads that have joined the first. */
+  get threads(): number {
+    return Atomics.load(this.#control, C.threads);
+  }
+
+  join(): void {
+    Atomics.add(this.#control, C.threads, 1);
   }
 
   get isFull(): boolean {
