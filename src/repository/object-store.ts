@@ -95,7 +95,7 @@ export class ObjectStore implements Disposable {
     const length = this.target.algorithm === "sha256" ? 32 : 64;
     try {
       syncFilesystem(this.#objects);
-      for (const at of this.#stagedAt) this.#writer.place(this.#staged.at(at, length));
+      for (const at of this.#stagedAt) if (this.#writer.place(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
       this.#stagedAt.length = 0;
     } catch (error) {
       throw unwritable(this.#objects.label, error);

@@ -84,15 +84,23 @@ export class ObjectWriter {
     return this.#finish(temporary, size, this.#target.verity ? undefined : this.#hasher.digest());
   }
 
-  /** Moves a staged object to its place. @returns false when there was one meanwhile */
-  place(digest: Uint8Array): boolean {
+  /** Moves a staged object to its place. What was there meanwhile stays, unless it cannot be the object. */
+  place(digest: Uint8Array): "placed" | "present" | "replaced" {
+    const { staging } = this.#target;
     const hex = digest.toHex();
     const directory = this.#directory(hex.slice(0, 2));
-    const result = renameRaw(this.#target.staging, hex, directory.fd, hex.slice(2), false);
-    if (result === 0) return true;
-    if (result !== -ERRNO.EEXIST) throw new SyscallError(`renameat2(${hex})`, -result);
-    unlinkRaw(this.#target.staging, hex);
-    return false;
+    const name = hex.slice(2);
+    const result = renameRaw(staging, hex, directory.fd, name, false);
+    if (result === 0) return "placed";
+    const size = result === -ERRNO.EEXIST && statNameRaw(staging, hex, this.#status) === 0 ? this.#status.size : undefined;
+    if (size === undefined) throw new SyscallError(`renameat2(${hex})`, -result);
+    if (this.#isPresent(digest, size)) {
+      unlinkRaw(staging, hex);
+      return "present";
+    }
+    const replaced = renameRaw(staging, hex, directory.fd, name, true);
+    if (replaced < 0) throw new SyscallError(`renameat2(${hex})`, -replaced);
+    return "replaced";
   }
 
   /** A file that content was put into by somebody else, hashed by somebody else: large files are hashed by several threads. */
