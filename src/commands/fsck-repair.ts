@@ -2,6 +2,7 @@
 
 import { SealrootError } from "../errors/index.ts";
 import { SyscallError } from "../linux/index.ts";
+import { Drafts } from "../repository/drafts.ts";
 import type { Fsck, FsckWatcher } from "../repository/fsck.ts";
 import type { LinkFindings } from "../repository/fsck-links.ts";
 import { ObjectSource } from "../repository/object-source.ts";
@@ -23,13 +24,14 @@ export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher
   let findings = links;
   try {
     removeTemporary(contents, objects.temporary);
+    using drafts = new Drafts(contents.directory);
     // an image that was missing brings the objects that it needs, and their absence
     for (let round = 0; objects.bad.size > failed.size; round++) {
       const before = paths.length;
       watcher.begin("repairing", { items: objects.bad.size });
       for (const hex of [...objects.bad.keys()]) {
         if (failed.has(hex)) continue;
-        const reason = repairObject(fsck, hex, source);
+        const reason = repairObject(fsck, hex, source, drafts);
         if (reason === undefined) paths.push(`objects/${hex.slice(0, 2)}/${hex.slice(2)}`);
         else failed.set(hex, reason);
         watcher.advance(1);
@@ -40,7 +42,7 @@ export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher
     for (const { kind, path } of findings.problems) {
       const digest = kind === "link" ? /^images\/([0-9a-f]{64}|[0-9a-f]{128})$/.exec(path)?.[1] : undefined;
       if (digest === undefined || digest.length !== contents.idLength * 2 || objects.size(Uint8Array.fromHex(digest)) === undefined || objects.bad.has(digest)) continue;
-      replaceImageLink(contents, digest);
+      replaceImageLink(contents, digest, drafts.directory);
       paths.push(path);
     }
     findings = fsck.checkLinks();
@@ -52,7 +54,7 @@ export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher
 }
 
 /** @returns why not, or undefined when it is good now */
-function repairObject({ contents, objects, requireVerity }: Fsck, hex: string, source: ObjectSource): string | undefined {
+function repairObject({ contents, objects, requireVerity }: Fsck, hex: string, source: ObjectSource, drafts: Drafts): string | undefined {
   const id = Uint8Array.fromHex(hex);
   if (objects.bad.get(hex)?.fault === "type") return "something that is no file has its name";
   let reason = "the source does not have it";
@@ -60,7 +62,7 @@ function repairObject({ contents, objects, requireVerity }: Fsck, hex: string, s
   const size = objects.wanted.get(hex) ?? objects.size(id);
   const sizes = new Set([...objects.wanted.values(), ...[...objects.bad.keys()].map((other) => objects.size(Uint8Array.fromHex(other)) ?? -1)]);
   for (const candidate of source.candidates(id, size, sizes)) {
-    const { result, size: written } = replaceObject(contents, id, candidate, requireVerity ? "required" : "tried");
+    const { result, size: written } = replaceObject(contents, id, candidate, requireVerity ? "required" : "tried", drafts.directory);
     if (result === "replaced") {
       objects.bad.delete(hex);
       objects.put(id, written);

@@ -3,6 +3,7 @@
 import { SealrootError } from "../errors/index.ts";
 import { statAt, SyscallError } from "../linux/index.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
+import { Drafts } from "../repository/drafts.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { objectName } from "../repository/object-name.ts";
@@ -56,6 +57,7 @@ export function run(argv: readonly string[]): number {
   const from = parsed.value("objects");
   const verity = demandsVerity(contents) ? "required" : "tried";
   try {
+    using drafts = new Drafts(contents.directory);
     let copied = 0;
     if (from !== undefined && missing.size > 0) {
       using source = new ObjectSource(from);
@@ -64,7 +66,7 @@ export function run(argv: readonly string[]): number {
       for (const [hex, { size }] of [...missing]) {
         const id = Uint8Array.fromHex(hex);
         for (const candidate of source.candidates(id, size, sizes)) {
-          if (replaceObject(contents, id, candidate, verity).result !== "replaced") continue;
+          if (replaceObject(contents, id, candidate, verity, drafts.directory).result !== "replaced") continue;
           missing.delete(hex);
           copied += 1;
           break;
@@ -77,8 +79,8 @@ export function run(argv: readonly string[]): number {
       const named = [...missing].slice(0, MOST_NAMED).map(([hex, { path: file }]) => ["missing", `objects/${hex.slice(0, 2)}/${hex.slice(2)}  (${file})`] as const);
       throw new SealrootError("SR-E546", { details: [["image", path], ...named, ...(missing.size > named.length ? [["…", `and ${missing.size - named.length} more`] as const] : [])] });
     }
-    store(contents, image, operand, verity);
-    publishImage(contents.directory, image.digest, reference);
+    store(contents, image, operand, verity, drafts);
+    publishImage(contents.directory, image.digest, reference, drafts.directory);
     const argument = imageArgument(image.format, image.hash, image.digest, verity !== "required", false);
     if (parsed.flag("json")) printJson({ digest: image.digest, algorithm: image.hash, format: image.format, argument, reference: reference ?? null, copied, missing: [...missing.keys()] });
     else print(`${image.hash}:${image.digest}\n`);
@@ -117,11 +119,11 @@ function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadO
   return missing;
 }
 
-function store(contents: RepositoryContents, { digest }: ReadOperand, operand: ImageOperand, verity: "required" | "tried"): void {
+function store(contents: RepositoryContents, { digest }: ReadOperand, operand: ImageOperand, verity: "required" | "tried", drafts: Drafts): void {
   const id = Uint8Array.fromHex(digest);
   // the bytes are read once more, and compared with the digest while they are copied
   using again = openImageFile(operand.file.path);
-  const { result } = replaceObject(contents, id, again, verity);
+  const { result } = replaceObject(contents, id, again, verity, drafts.directory);
   if (result === "wrong content") throw new SealrootError("SR-E547", { summary: "the file changed while it was read", details: [["file", operand.text]] });
   if (result === "no fs-verity") throw new SealrootError("SR-E548", { summary: "the repository demands fs-verity, and its filesystem has none", details: [["repository", contents.directory.label]] });
 }

@@ -4,21 +4,24 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, makeDirectory, makeSymlink, O, openAt, RESOLVE } from "../linux/index.ts";
+import { type Descriptor, type DirectoryDescriptor, ERRNO, isErrno, makeDirectory, makeSymlink, O, openAt, RESOLVE } from "../linux/index.ts";
 import { moveAt, readLinkAt, syncFile, syncFilesystem } from "../linux/entries.ts";
 import { openInside } from "./repository.ts";
-import { temporaryName } from "./temporary-name.ts";
 
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 const PERMISSIONS = 0o755;
+const LINK_DRAFT = "link";
 
-/** @param digest of an image whose object is there, lower-case hex @param reference a name for it, which keeps it; may have slashes */
-export function publishImage(repository: Descriptor, digest: string, reference: string | undefined): void {
+/**
+ * @param digest of an image whose object is there, lower-case hex @param reference a name for it, which keeps it; may have slashes
+ * @param drafts a directory on the same filesystem, for links that are not finished
+ */
+export function publishImage(repository: Descriptor, digest: string, reference: string | undefined, drafts: DirectoryDescriptor): void {
   if (reference !== undefined) checkReference(reference);
   syncFilesystem(repository);
   makeDirectory(repository, "images", PERMISSIONS);
   using images = openDirectory(repository, "images");
-  placeLink(repository, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
+  placeLink(drafts, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
   syncFile(images);
   if (reference === undefined) return;
   const parts = ["refs", ...reference.split("/")];
@@ -32,7 +35,7 @@ export function publishImage(repository: Descriptor, digest: string, reference: 
       syncFile(directory);
       directory = below;
     }
-    placeLink(repository, directory, name, `${"../".repeat(parts.length)}${digest}`);
+    placeLink(drafts, directory, name, `${"../".repeat(parts.length)}${digest}`);
     syncFile(directory);
   } finally {
     open.dispose();
@@ -45,13 +48,12 @@ export function checkReference(reference: string): void {
   if (bad) throw new SealrootError("SR-E100", { summary: `${JSON.stringify(reference)} is no name for an image`, next: "give a name such as system or release/44" });
 }
 
-/** Makes a link, or puts one in the place of another in one step. The draft lies in the repository's own directory, as composefs-rs has it. */
-export function placeLink(repository: Descriptor, directory: Descriptor, name: string, text: string): void {
+/** Makes a link, or puts one in the place of another in one step. */
+export function placeLink(drafts: DirectoryDescriptor, directory: Descriptor, name: string, text: string): void {
   if (makeSymlink(text, directory, name)) return;
   if (linkText(directory, name) === text) return;
-  const draft = temporaryName("symlink");
-  makeSymlink(text, repository, draft);
-  moveAt(repository, draft, directory, name);
+  makeSymlink(text, drafts, LINK_DRAFT);
+  moveAt(drafts, LINK_DRAFT, directory, name);
 }
 
 function linkText(directory: Descriptor, name: string): string | undefined {

@@ -5,41 +5,39 @@
  */
 
 import { ALGORITHMS, descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
-import { type Descriptor, makeDirectory, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
+import { type Descriptor, type DirectoryDescriptor, makeDirectory, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
 import { setPermissions } from "../linux/data.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
 import type { RepositoryContents } from "./contents.ts";
 import { objectName } from "./object-name.ts";
-import { STAGING } from "./own.ts";
 import { placeLink } from "./publish.ts";
 import { openInside } from "./repository.ts";
-import { cleanStaging } from "./staging.ts";
-import { temporaryName } from "./temporary-name.ts";
 
 const PIECE = 1 << 20;
 const O_EXCL = 0o200;
+const OBJECT_DRAFT = "object";
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 export type Replaced = "replaced" | "wrong content" | "no fs-verity";
 
 /**
- * Makes `copy` the object of this id if its content is that. The caller holds the exclusive lock.
+ * Makes `copy` the object of this id if its content is that.
+ * @param drafts a directory on the same filesystem, for what is not finished
  * @param verity "required": without fs-verity it is not taken; "tried": enabled where the filesystem has it
  * @throws SyscallError when the repository cannot be written to
  */
-export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried"): { readonly result: Replaced; readonly size: number } {
+export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Replaced; readonly size: number } {
   makeDirectory(contents.directory, "objects", 0o755);
   using objects = contents.repository.openObjects();
-  const temporary = temporaryName("tmp-object");
   let placed = false;
-  using draft = openAt(objects, temporary, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
+  using draft = openAt(drafts, OBJECT_DRAFT, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
   try {
     const size = write(draft, contents, id, copy);
     if (size === undefined) return { result: "wrong content", size: 0 };
     // a file with a writer cannot get fs-verity
     draft.close();
-    using file = openAt(objects, temporary, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    using file = openAt(drafts, OBJECT_DRAFT, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
     const enabled = enableVerity(file, contents.algorithm);
     if (enabled !== "enabled" && verity === "required") return { result: "no fs-verity", size };
     const measurement = measureVerity(file);
@@ -49,13 +47,13 @@ export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy
     makeDirectory(objects, prefix, 0o755);
     using directory = openInside(objects, prefix, DIRECTORY);
     if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);
-    moveAt(objects, temporary, directory, rest);
+    moveAt(drafts, OBJECT_DRAFT, directory, rest);
     placed = true;
     syncFile(directory);
     syncFile(objects);
     return { result: "replaced", size };
   } finally {
-    if (!placed) removeAt(objects, temporary);
+    if (!placed) removeAt(drafts, OBJECT_DRAFT);
   }
 }
 
@@ -78,14 +76,12 @@ function write(file: Descriptor, { algorithm }: RepositoryContents, id: Uint8Arr
 /** Removes what an interrupted run has left. The caller holds the exclusive lock, so nobody is still writing it. */
 export function removeTemporary(contents: RepositoryContents, temporary: readonly string[]): void {
   for (const path of temporary) removeAt(contents.directory, path);
-  using own = contents.openOwn();
-  if (own !== undefined) cleanStaging(own, STAGING);
 }
 
 /** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
-export function replaceImageLink({ directory }: RepositoryContents, digest: string): void {
+export function replaceImageLink({ directory }: RepositoryContents, digest: string, drafts: DirectoryDescriptor): void {
   using images = openInside(directory, "images", DIRECTORY);
   if (images === undefined) return;
-  placeLink(directory, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
+  placeLink(drafts, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
   syncFile(images);
 }

@@ -68,7 +68,7 @@ export class RepositoryWriter implements Disposable {
     try {
       if (recipe !== undefined) this.#writeRecipe(hex, recipe);
       this.objects.commit();
-      publishImage(top, hex, reference);
+      publishImage(top, hex, reference, { fd: this.objects.target.staging, label: STAGING });
     } catch (error) {
       throw unwritable(top.label, error);
     }
