@@ -1,7 +1,6 @@
 /** Images that nobody's writer makes: each is refused with one error, and none costs more than its length allows. */
 
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { SealrootError } from "../../../src/errors/index.ts";
 import { type ImageFormat, MAX_DEPTH, readImage, writeImageBytes } from "../../../src/erofs/index.ts";
 import { type Inode, ROOT, type Tree, TreeBuilder, TYPE } from "../../../src/tree/index.ts";
@@ -143,14 +142,6 @@ describe("bounds", () => {
     buffer.writeUInt8(2, buffer.lastIndexOf(Buffer.from([0, 36, 0, 1])) + 3);
     expect(refusal(bytes)).toContain("the digest of a file is not as composefs writes it");
   });
-
-  // in a process of its own: what counts is its peak
-  test.each(["names", "inline", "shared", "sets", "links", "deep"])("memory for an image of many %s", async (kind) => {
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "memory.ts"), kind], { stdout: "pipe", stderr: "inherit" });
-    const [words, exit] = [await new Response(child.stdout).text(), await child.exited];
-    expect(exit).toBe(0);
-    expect(words.trim()).toBe("within the bound");
-  }, 60_000);
 });
 
 test("hard links are found in whatever order", () => {

@@ -1,9 +1,9 @@
-/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by read.test.ts. */
+/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by test/integration/images.test.ts, in a process of its own: what counts is its peak. */
 
 import { readFileSync } from "node:fs";
-import { MEMORY_FACTOR, readImage, writeImageBytes } from "../../../src/erofs/index.ts";
-import { type Inode, ROOT, type Xattr } from "../../../src/tree/index.ts";
-import { builder, DIRECTORY, FILE, name } from "./trees.ts";
+import { MEMORY_FACTOR, readImage, writeImageBytes } from "../../src/erofs/index.ts";
+import { type Inode, ROOT, type Xattr } from "../../src/tree/index.ts";
+import { builder, DIRECTORY, FILE, name } from "../unit/erofs/trees.ts";
 
 const value = (size: number): Uint8Array => new Uint8Array(size).fill(120);
 const base36 = (number: number): string => number.toString(36);
