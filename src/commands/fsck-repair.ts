@@ -1,12 +1,16 @@
-/** Repairing what a check of a repository found: good copies of bad and missing objects, and links that lead to the wrong one. */
+/**
+ * Repairing what a check of a repository found: good copies of bad and missing objects, and links that lead to the wrong one. An image
+ * gets its place after the objects that it needs: a link to nothing is passed over by a boot, an image with holes is not.
+ */
 
 import { SealrootError } from "../errors/index.ts";
 import { SyscallError } from "../linux/index.ts";
 import { Drafts } from "../repository/drafts.ts";
 import type { Fsck, FsckWatcher } from "../repository/fsck.ts";
 import type { LinkFindings } from "../repository/fsck-links.ts";
+import { objectsNeeded, readImageFile } from "../repository/image-file.ts";
 import { ObjectSource } from "../repository/object-source.ts";
-import { removeTemporary, replaceImageLink, replaceObject } from "../repository/repair.ts";
+import { openStaged, placeObject, removeTemporary, replaceImageLink, stageObject } from "../repository/repair.ts";
 
 export interface Repaired {
   /** Findings after the repair. */
@@ -15,60 +19,123 @@ export interface Repaired {
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
 
+const pathOf = (hex: string): string => `objects/${hex.slice(0, 2)}/${hex.slice(2)}`;
+
 /** @param from where good copies are looked for @throws SealrootError SR-E541, SR-E548 */
 export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher: FsckWatcher): Repaired {
-  const { contents, objects } = fsck;
-  const paths: string[] = [];
-  const failed = new Map<string, string>();
-  using source = new ObjectSource(from);
-  let findings = links;
   try {
-    removeTemporary(contents, objects.temporary);
-    using drafts = new Drafts(contents.directory);
-    // an image that was missing brings the objects that it needs, and their absence
-    for (let round = 0; objects.bad.size > failed.size; round++) {
-      const before = paths.length;
-      watcher.begin("repairing", { items: objects.bad.size });
-      for (const hex of [...objects.bad.keys()]) {
-        if (failed.has(hex)) continue;
-        const reason = repairObject(fsck, hex, source, drafts);
-        if (reason === undefined) paths.push(`objects/${hex.slice(0, 2)}/${hex.slice(2)}`);
-        else failed.set(hex, reason);
-        watcher.advance(1);
-      }
-      findings = fsck.checkLinks();
-      if (paths.length === before) break;
-    }
-    for (const { kind, path } of findings.problems) {
-      const digest = kind === "link" ? /^images\/([0-9a-f]{64}|[0-9a-f]{128})$/.exec(path)?.[1] : undefined;
-      if (digest === undefined || digest.length !== contents.idLength * 2 || objects.size(Uint8Array.fromHex(digest)) === undefined || objects.bad.has(digest)) continue;
-      replaceImageLink(contents, digest, drafts.directory);
-      paths.push(path);
-    }
-    findings = fsck.checkLinks();
+    removeTemporary(fsck.contents, fsck.objects.temporary);
+    using source = new ObjectSource(from);
+    using drafts = new Drafts(fsck.contents.directory);
+    return new Repair(fsck, source, drafts, watcher).run(links);
   } catch (error) {
     if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be repaired", cause: error });
     throw error;
   }
-  return { links: findings, paths, failed: [...failed].map(([hex, reason]) => ({ path: `objects/${hex.slice(0, 2)}/${hex.slice(2)}`, reason })) };
 }
 
-/** @returns why not, or undefined when it is good now */
-function repairObject({ contents, objects, requireVerity }: Fsck, hex: string, source: ObjectSource, drafts: Drafts): string | undefined {
-  const id = Uint8Array.fromHex(hex);
-  if (objects.bad.get(hex)?.fault === "type") return "something that is no file has its name";
-  let reason = "the source does not have it";
-  // the object's own size where nothing else tells: content that changed in place keeps it
-  const size = objects.wanted.get(hex) ?? objects.size(id);
-  const sizes = new Set([...objects.wanted.values(), ...[...objects.bad.keys()].map((other) => objects.size(Uint8Array.fromHex(other)) ?? -1)]);
-  for (const candidate of source.candidates(id, size, sizes)) {
-    const { result, size: written } = replaceObject(contents, id, candidate, requireVerity ? "required" : "tried", drafts.directory);
-    if (result === "replaced") {
-      objects.bad.delete(hex);
-      objects.put(id, written);
-      return undefined;
-    }
-    reason = result === "wrong content" ? "what the source has there has other content" : "the copy cannot have fs-verity on this filesystem";
+class Repair {
+  readonly #fsck: Fsck;
+  readonly #source: ObjectSource;
+  readonly #drafts: Drafts;
+  readonly #watcher: FsckWatcher;
+  readonly #paths: string[] = [];
+  readonly #failed = new Map<string, string>();
+  /** Images that are staged, with their sizes and the objects that they need and that were not there. */
+  readonly #images = new Map<string, { readonly size: number; readonly needs: readonly string[] }>();
+
+  constructor(fsck: Fsck, source: ObjectSource, drafts: Drafts, watcher: FsckWatcher) {
+    this.#fsck = fsck;
+    this.#source = source;
+    this.#drafts = drafts;
+    this.#watcher = watcher;
   }
-  return reason;
+
+  run(links: LinkFindings): Repaired {
+    const { contents, objects } = this.#fsck;
+    const images = new Set(contents.category("images").links.map(({ id, name }) => [id?.toHex(), name]).flat());
+    // a staged image brings the objects that it needs, and their absence
+    for (let handled = -1; handled !== this.#handled();) {
+      handled = this.#handled();
+      const open = [...objects.bad.keys()].filter((hex) => !this.#failed.has(hex) && !this.#images.has(hex));
+      this.#watcher.begin("repairing", { items: open.length });
+      for (const hex of open) {
+        const size = this.#stage(hex);
+        if (size !== undefined && images.has(hex)) this.#hold(hex, size);
+        else if (size !== undefined) this.#place(hex, size);
+        this.#watcher.advance(1);
+      }
+    }
+    for (const [hex, { size, needs }] of this.#images) {
+      const lacking = needs.filter((need) => objects.bad.has(need)).length;
+      if (lacking > 0 && objects.bad.get(hex)?.fault === "missing") this.#failed.set(hex, `it is an image, and ${lacking} of its objects are missing too`);
+      else this.#place(hex, size);
+    }
+    this.#repairLinks(links);
+    return { links: this.#fsck.checkLinks(), paths: this.#paths, failed: [...this.#failed].map(([hex, reason]) => ({ path: pathOf(hex), reason })) };
+  }
+
+  #handled(): number {
+    return this.#paths.length + this.#failed.size + this.#images.size;
+  }
+
+  /** Looks for a good copy. @returns its size, or undefined where there is none */
+  #stage(hex: string): number | undefined {
+    const { contents, objects, requireVerity } = this.#fsck;
+    const id = Uint8Array.fromHex(hex);
+    let reason = objects.bad.get(hex)?.fault === "type" ? "something that is no file has its name" : "the source does not have it";
+    if (objects.bad.get(hex)?.fault !== "type") {
+      // the object's own size where nothing else tells: content that changed in place keeps it
+      const sizeOf = (other: string): number | undefined => objects.wanted.get(other) ?? objects.size(Uint8Array.fromHex(other));
+      const sizes = new Set([...objects.bad.keys()].map(sizeOf).filter((size) => size !== undefined));
+      for (const candidate of this.#source.candidates(id, sizeOf(hex), sizes)) {
+        const { result, size } = stageObject(contents, id, candidate, requireVerity ? "required" : "tried", this.#drafts.directory);
+        if (result === "staged") return size;
+        reason = result === "wrong content" ? "what the source has there has other content" : "the copy cannot have fs-verity on this filesystem";
+      }
+    }
+    this.#failed.set(hex, reason);
+    return undefined;
+  }
+
+  #place(hex: string, size: number): void {
+    const { contents, objects } = this.#fsck;
+    const id = Uint8Array.fromHex(hex);
+    placeObject(contents, id, this.#drafts.directory);
+    objects.bad.delete(hex);
+    objects.put(id, size);
+    this.#paths.push(pathOf(hex));
+  }
+
+  /** An image waits for its objects. */
+  #hold(hex: string, size: number): void {
+    const { contents, objects } = this.#fsck;
+    const needs: string[] = [];
+    try {
+      using file = openStaged(Uint8Array.fromHex(hex), this.#drafts.directory);
+      objectsNeeded(readImageFile(file).tree, contents.idLength, (id, wanted) => {
+        const present = objects.size(id);
+        const need = id.toHex();
+        if (present === undefined) objects.bad.set(need, { fault: "missing", found: "it is not there" });
+        if (!objects.bad.has(need)) return;
+        objects.wanted.set(need, wanted);
+        needs.push(need);
+      });
+    } catch (error) {
+      // it has the right digest and is no image that can be read: the same as it was
+      if (!(error instanceof SealrootError)) throw error;
+    }
+    this.#images.set(hex, { size, needs });
+  }
+
+  /** Links of images that lead elsewhere, where the object of their name is good. */
+  #repairLinks({ problems }: LinkFindings): void {
+    const { contents, objects } = this.#fsck;
+    for (const { kind, path } of problems) {
+      const digest = kind === "link" ? /^images\/([0-9a-f]{64}|[0-9a-f]{128})$/.exec(path)?.[1] : undefined;
+      if (digest === undefined || digest.length !== contents.idLength * 2 || objects.size(Uint8Array.fromHex(digest)) === undefined || objects.bad.has(digest)) continue;
+      replaceImageLink(contents, digest, this.#drafts.directory);
+      this.#paths.push(path);
+    }
+  }
 }

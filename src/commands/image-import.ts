@@ -66,7 +66,7 @@ export function run(argv: readonly string[]): number {
       for (const [hex, { size }] of [...missing]) {
         const id = Uint8Array.fromHex(hex);
         for (const candidate of source.candidates(id, size, sizes)) {
-          if (replaceObject(contents, id, candidate, verity, drafts.directory).result !== "replaced") continue;
+          if (replaceObject(contents, id, candidate, verity, drafts.directory).result !== "staged") continue;
           missing.delete(hex);
           copied += 1;
           break;

@@ -16,49 +16,66 @@ import { openInside } from "./repository.ts";
 
 const PIECE = 1 << 20;
 const O_EXCL = 0o200;
-const OBJECT_DRAFT = "object";
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
-export type Replaced = "replaced" | "wrong content" | "no fs-verity";
+export type Staged = "staged" | "wrong content" | "no fs-verity";
+
+/** The name of a draft until it is placed. */
+const draftOf = (id: Uint8Array): string => `object-${id.toHex()}`;
 
 /**
- * Makes `copy` the object of this id if its content is that.
+ * Copies `copy` beside its place, if its content is that of this id.
  * @param drafts a directory on the same filesystem, for what is not finished
  * @param verity "required": without fs-verity it is not taken; "tried": enabled where the filesystem has it
  * @throws SyscallError when the repository cannot be written to
  */
-export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Replaced; readonly size: number } {
-  makeDirectory(contents.directory, "objects", 0o755);
-  using objects = contents.repository.openObjects();
-  let placed = false;
-  using draft = openAt(drafts, OBJECT_DRAFT, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
+export function stageObject({ algorithm }: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Staged; readonly size: number } {
+  const name = draftOf(id);
+  let good = false;
+  using draft = openAt(drafts, name, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
   try {
-    const size = write(draft, contents, id, copy);
+    const size = write(draft, algorithm, id, copy);
     if (size === undefined) return { result: "wrong content", size: 0 };
     // a file with a writer cannot get fs-verity
     draft.close();
-    using file = openAt(drafts, OBJECT_DRAFT, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
-    const enabled = enableVerity(file, contents.algorithm);
+    using file = openAt(drafts, name, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    const enabled = enableVerity(file, algorithm);
     if (enabled !== "enabled" && verity === "required") return { result: "no fs-verity", size };
     const measurement = measureVerity(file);
     if (measurement.kind === "digest" && measurement.digest !== id.toHex()) return { result: "wrong content", size };
     syncFile(file);
-    const [prefix = "", rest = ""] = objectName(id).split("/");
-    makeDirectory(objects, prefix, 0o755);
-    using directory = openInside(objects, prefix, DIRECTORY);
-    if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);
-    moveAt(drafts, OBJECT_DRAFT, directory, rest);
-    placed = true;
-    syncFile(directory);
-    syncFile(objects);
-    return { result: "replaced", size };
+    good = true;
+    return { result: "staged", size };
   } finally {
-    if (!placed) removeAt(drafts, OBJECT_DRAFT);
+    if (!good) removeAt(drafts, name);
   }
 }
 
+/** A staged object, for reading. */
+export const openStaged = (id: Uint8Array, drafts: DirectoryDescriptor): Descriptor => openAt(drafts, draftOf(id), O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+
+/** Gives a staged object its name: what had it gives way in the same step. @throws SyscallError */
+export function placeObject(contents: RepositoryContents, id: Uint8Array, drafts: DirectoryDescriptor): void {
+  makeDirectory(contents.directory, "objects", 0o755);
+  using objects = contents.repository.openObjects();
+  const [prefix = "", rest = ""] = objectName(id).split("/");
+  makeDirectory(objects, prefix, 0o755);
+  using directory = openInside(objects, prefix, DIRECTORY);
+  if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);
+  moveAt(drafts, draftOf(id), directory, rest);
+  syncFile(directory);
+  syncFile(objects);
+}
+
+/** Both at once, for an object that needs no others. */
+export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Staged; readonly size: number } {
+  const staged = stageObject(contents, id, copy, verity, drafts);
+  if (staged.result === "staged") placeObject(contents, id, drafts);
+  return staged;
+}
+
 /** @returns its size, or undefined when the content has another digest */
-function write(file: Descriptor, { algorithm }: RepositoryContents, id: Uint8Array, copy: Descriptor): number | undefined {
+function write(file: Descriptor, algorithm: "sha256" | "sha512", id: Uint8Array, copy: Descriptor): number | undefined {
   setPermissions(file, 0o644);
   const tree = new MerkleTree(algorithm);
   const buffer = new Uint8Array(PIECE);
