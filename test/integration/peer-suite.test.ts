@@ -28,8 +28,8 @@ beforeAll(() => {
 /** Options that the scripts would find out by trying; erofs-utils is installed, this machine's kernel has no fs-verity. */
 const ENVIRONMENT = { can_whiteout: "y", has_fuse: "n", has_fsck: "y" };
 
-const script = (name: string, ...more: readonly string[]): Promise<RunResult> =>
-  run(["bash", join(tests, name), tools, ...more], { env: { ...ENVIRONMENT, TMPDIR: scratch.path }, timeout: 300 });
+const script = (name: string, env: Readonly<Record<string, string>>, ...more: readonly string[]): Promise<RunResult> =>
+  run(["bash", join(tests, name), tools, ...more], { env: { ...ENVIRONMENT, TMPDIR: scratch.path, ...env }, timeout: 500 });
 
 describe("checksums: images, their fsck, both round trips", () => {
   const present = readdirSync(assets);
@@ -42,7 +42,7 @@ describe("checksums: images, their fsck, both round trips", () => {
 
   for (const name of names) {
     test(name, async () => {
-      const { stdout } = await script("test-checksums.sh", assets, name);
+      const { stdout } = await script("test-checksums.sh", {}, assets, name);
       // a script that finds no file says nothing and is content
       expect(stdout).toContain(`\nok ${name} `);
     });
@@ -52,11 +52,37 @@ describe("checksums: images, their fsck, both round trips", () => {
 test("dumpfiles that must be refused", async () => {
   const names = readdirSync(assets).filter((name) => name.startsWith("should-fail"));
   expect(names.length).toBeGreaterThanOrEqual(14);
-  const { stdout } = await script("test-should-fail.sh", ...names.map((name) => join(assets, name)));
+  const { stdout } = await script("test-should-fail.sh", {}, ...names.map((name) => join(assets, name)));
   expect(stdout.match(/^ok /gm)?.length).toBe(names.length);
 });
 
 test("a dump of some names only", async () => {
-  const { stdout } = await script("test-dump-filtered.sh", assets);
+  const { stdout } = await script("test-dump-filtered.sh", {}, assets);
   expect(stdout).toEndWith("ok\n");
+});
+
+test("inline files, objects, digests of files", async () => {
+  const { stdout } = await script("test-units.sh", {});
+  expect([...stdout.matchAll(/^Test (\w+): OK$/gm)].map(([, name]) => name)).toEqual(["test_inline", "test_objects", "test_mount_digest", "test_composefs_info_measure_files"]);
+});
+
+describe("random trees: fsck, both round trips", () => {
+  // without a seed the script makes ten new ones, which takes minutes
+  for (const seed of ["sealroot", "composefs", "erofs"]) {
+    test(`seed ${seed}`, async () => {
+      const { stdout } = await script("test-random-fuse.sh", { seed });
+      expect(stdout).toContain(`Using seed '${seed}'\nGenerating composefs image\n`);
+      expect(stdout).toEndWith("Dumping composefs image\n");
+    });
+  }
+});
+
+test("mounted: /usr/bin and a random tree come out as they went in", async () => {
+  // the script finds the tools in PATH and takes itself to be run from the top of the source
+  const command = `cd "$0" && exec bash tests/integration.sh`;
+  const { stdout, stderr } = await run(["unshare", "--mount", "--propagation=private", "bash", "-c", command, source], {
+    env: { PATH: `${tools}:${process.env["PATH"] ?? ""}`, cfsroot: join(scratch.path, "composefs"), TMPDIR: scratch.path }, timeout: 550,
+  });
+  expect(stdout).toContain("fsverity unsupported");
+  expect(stderr.match(/^\+ run_test /gm)?.length).toBe(2);
 });
