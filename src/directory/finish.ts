@@ -1,11 +1,13 @@
 /** What a recipe takes from elsewhere in the tree, once all of it is known: metadata of `/`, times of emptied directories. */
 
 import { SealrootError } from "../errors/index.ts";
-import { bytesOf, type Inode, isDirectory, ROOT, type Tree } from "../tree/index.ts";
+import { bytesOf, type Inode, isDirectory, ROOT, type Tree, type Xattr } from "../tree/index.ts";
 import type { Recipe } from "./recipe.ts";
+import { SELINUX } from "./selinux.ts";
+import { withLabel } from "./xattrs.ts";
 
-/** @param label the directory, for messages @throws SealrootError SR-E522 */
-export function finish(tree: Tree, recipe: Recipe, label: string): void {
+/** @param label the directory, for messages @param rootLabel what the SELinux policy has for `/` @throws SealrootError SR-E522 */
+export function finish(tree: Tree, recipe: Recipe, label: string, rootLabel: Xattr | undefined): void {
   const { inodes } = tree;
   const needsUsr = recipe.root === "usr" || recipe.emptied.some(({ time }) => time !== "own");
   const usr = needsUsr ? directoryOf(tree, "usr", label) : undefined;
@@ -13,7 +15,10 @@ export function finish(tree: Tree, recipe: Recipe, label: string): void {
   if (usr !== undefined && recipe.root === "usr") {
     const { nlink } = inodes.attributes(ROOT);
     inodes.setAttributes(ROOT, { ...inodes.attributes(usr), nlink });
-    inodes.setXattrs(ROOT, inodes.xattrSet(usr));
+    const set = inodes.xattrs(usr);
+    // a label is for one path
+    if (recipe.selinux === "policy") inodes.setXattrs(ROOT, inodes.xattrTable.intern(withLabel(set.filter(({ name }) => name !== SELINUX), rootLabel)));
+    else inodes.setXattrs(ROOT, inodes.xattrSet(usr));
   }
   for (const { name, required, time } of recipe.emptied) {
     const directory = directoryOf(tree, name, label);

@@ -10,12 +10,14 @@ import { SealrootError } from "../errors/index.ts";
 import { filesystemOf } from "../linux/data.ts";
 import { Descriptor, ERRNO, isErrno, O, readInto, SyscallError } from "../linux/index.ts";
 import { closeRaw, FileStatus, openNameRaw, readLinkOf, statNameRaw } from "../linux/names.ts";
-import { type Attributes, type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, typeName, typeOf } from "../tree/index.ts";
+import { type Attributes, binaryOf, type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, TYPE, typeName, typeOf, type Xattr } from "../tree/index.ts";
 import { changed, located, shownPath } from "./errors.ts";
 import { DirectoryEntries } from "./entries.ts";
 import { finish } from "./finish.ts";
 import type { EmptiedDirectory, Recipe } from "./recipe.ts";
-import { readXattrs } from "./xattrs.ts";
+import { readPolicy, type SelinuxPolicy } from "./selinux.ts";
+import { readPolicyFile } from "./selinux-files.ts";
+import { readXattrs, withLabel } from "./xattrs.ts";
 
 /** Whoever takes the content of files: hashes it, and stores it where there is a store. */
 export interface ContentSink {
@@ -65,6 +67,8 @@ interface Frame {
   /** Whether link counts cannot be relied on (fuse-overlayfs). */
   readonly fuse: boolean;
   readonly device: number;
+  /** With a slash at the end, as the policy sees it, one character a byte; empty without a policy. */
+  readonly policyPath: string;
   place: number;
   subdirectories: number;
 }
@@ -88,6 +92,9 @@ class Reader {
   readonly #copies: Inode[] = [];
   readonly #emptied = new Map<string, EmptiedDirectory>();
   readonly #frames: Frame[] = [];
+  readonly #policy: SelinuxPolicy | undefined;
+  /** What the policy gave each inode that may have further names. */
+  readonly #labels = new Map<Inode, Xattr | undefined>();
 
   constructor(source: Descriptor, recipe: Recipe, makeSink: (deliver: Deliver) => ContentSink, found: Found) {
     this.#source = source;
@@ -97,14 +104,15 @@ class Reader {
     const result = statNameRaw(source.fd, "", this.#status);
     if (result < 0) throw located(source.label, new SyscallError(`statx(${source.label})`, -result));
     if (!isDirectory(this.#status.mode)) throw new SealrootError("SR-E520", { details: [["path", source.label], ["found", `a ${typeName(this.#status.mode) ?? "file"}, not a directory`]] });
-    const xattrs = this.#guarded("", () => readXattrs(source.fd, "for reading", recipe));
+    this.#policy = recipe.selinux === "policy" ? this.#guarded("", () => readPolicy((file) => readPolicyFile(source, file))) : undefined;
+    const xattrs = this.#guarded("", () => withLabel(readXattrs(source.fd, "for reading", recipe), this.#policy?.label("/", TYPE.directory >> 12)));
     this.#builder = new TreeBuilder(this.#attributes(), xattrs, recipe.algorithm === "sha256" ? 32 : 64);
     this.#sink = makeSink((inode, digest) => this.#builder.inodes.setObject(inode, digest));
   }
 
   read(): Tree {
     try {
-      this.#enter(this.#source, ROOT, false);
+      this.#enter(this.#source, ROOT, false, "/");
       for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
         if (frame.place < frame.entries.count) this.#entry(frame, frame.place++);
         else this.#leave(frame);
@@ -123,7 +131,7 @@ class Reader {
       if (digest !== undefined) inodes.setObject(this.#copies[at] ?? ROOT, digest);
     }
     const tree = this.#builder.seal();
-    finish(tree, this.#recipe, this.#source.label);
+    finish(tree, this.#recipe, this.#source.label, this.#policy?.label("/", TYPE.directory >> 12));
     return tree;
   }
 
@@ -134,14 +142,14 @@ class Reader {
     return { mode, nlink: 1, uid, gid, rdev: isDevice(mode) ? rdev : 0, size: isRegular(mode) ? size : 0, seconds: epoch ? 0n : seconds, nanoseconds: epoch ? 0 : nanoseconds };
   }
 
-  #enter(descriptor: Descriptor, inode: Inode, owned: boolean): void {
+  #enter(descriptor: Descriptor, inode: Inode, owned: boolean, policyPath: string): void {
     const { changeSeconds, changeNanoseconds, deviceMajor, deviceMinor } = this.#status;
     const device = deviceMajor * 0x100000 + deviceMinor;
     const parent = this.#frames.at(-1);
     try {
       const fuse = parent?.device === device ? parent.fuse : filesystemOf(descriptor).type === FUSE_SUPER_MAGIC;
       const entries = DirectoryEntries.read(descriptor);
-      this.#frames.push({ descriptor, entries, inode, owned, changeSeconds, changeNanoseconds, fuse, device, place: 0, subdirectories: 0 });
+      this.#frames.push({ descriptor, entries, inode, owned, changeSeconds, changeNanoseconds, fuse, device, policyPath, place: 0, subdirectories: 0 });
     } catch (error) {
       const path = this.#path(descriptor.label === this.#source.label ? undefined : new TextEncoder().encode(descriptor.label));
       if (owned) descriptor.close();
@@ -179,23 +187,30 @@ class Reader {
       const result = statNameRaw(fd, "", this.#status);
       if (result < 0) throw this.#failed(name, result);
       if (typeOf(this.#status.mode) >> 12 !== type) throw changed(this.#path(name));
-      if (!isDirectory(this.#status.mode) && this.#isLink(frame, name)) return;
-      const xattrs = this.#guarded(name, () => readXattrs(fd, readable ? "for reading" : "as a path", this.#recipe));
+      const policyPath = this.#policy?.substitute(`${frame.policyPath}${binaryOf(name)}`) ?? "";
+      const label = this.#policy?.label(policyPath, type);
+      const known = isDirectory(this.#status.mode) ? undefined : this.#knownFile(frame, label);
+      if (known?.asLink === true) {
+        this.#builder.link(frame.inode, name, known.inode);
+        this.#builder.inodes.setNlink(known.inode, this.#builder.inodes.nlink(known.inode) + 1);
+        return;
+      }
+      const xattrs = this.#guarded(name, () => withLabel(readXattrs(fd, readable ? "for reading" : "as a path", this.#recipe), label));
       const inode = this.#builder.add(frame.inode, name, this.#attributes(), xattrs);
-      keep = this.#content(frame, name, fd, inode);
+      keep = this.#content(frame, name, fd, inode, known?.inode, `${policyPath}/`);
     } finally {
       if (!keep) closeRaw(fd);
     }
   }
 
-  /** What is in a file. @returns whether the descriptor has a new owner */
-  #content(frame: Frame, name: Uint8Array, fd: number, inode: Inode): boolean {
+  /** What is in a file. @param first an inode of the same file, met before @returns whether the descriptor has a new owner */
+  #content(frame: Frame, name: Uint8Array, fd: number, inode: Inode, first: Inode | undefined, policyPath: string): boolean {
     const status = this.#status;
     if (isDirectory(status.mode)) {
       frame.subdirectories += 1;
       const emptied = frame.inode === ROOT && this.#emptied.has(new TextDecoder().decode(name));
       if (emptied) this.#builder.inodes.setNlink(inode, 2);
-      else this.#enter(new Descriptor(fd, new TextDecoder().decode(name)), inode, true);
+      else this.#enter(new Descriptor(fd, new TextDecoder().decode(name)), inode, true, policyPath);
       return !emptied;
     }
     if (isSymlink(status.mode)) {
@@ -204,10 +219,8 @@ class Reader {
       this.#builder.inodes.setData(inode, { kind: "target", bytes: target });
       return false;
     }
-    if (!isRegular(status.mode)) return false;
-    if (status.size === 0) return false;
+    if (!isRegular(status.mode) || status.size === 0) return false;
     if (status.size > this.#recipe.inlineLimit) {
-      const first = this.#recipe.hardLinks === "copy" && status.nlink > 1 ? this.#seenBefore(inode) : undefined;
       if (first !== undefined) this.#copies.push(inode, first);
       else this.#sink.add(inode, fd, status);
       return first === undefined;
@@ -224,23 +237,19 @@ class Reader {
     return SMALL.subarray(0, size);
   }
 
-  /** A further name of a file that is in the tree already: recorded as that, where the recipe keeps links. */
-  #isLink(frame: Frame, name: Uint8Array): boolean {
-    if (this.#recipe.hardLinks === "copy" || (this.#status.nlink < 2 && !frame.fuse)) return false;
-    const { inodes } = this.#builder;
-    const known = this.#seenBefore(inodes.count);
-    if (known === undefined) return false;
-    this.#builder.link(frame.inode, name, known);
-    inodes.setNlink(known, inodes.nlink(known) + 1);
-    return true;
-  }
-
-  /** The inode under which this file was met before; remembers `inode` for it otherwise. */
-  #seenBefore(inode: Inode): Inode | undefined {
+  /**
+   * The inode under which a file with several names is in the tree already. One inode has one label: a name for which the policy has
+   * another becomes a file of its own, as everywhere where the recipe copies links.
+   */
+  #knownFile(frame: Frame, label: Xattr | undefined): { readonly inode: Inode; readonly asLink: boolean } | undefined {
+    if (this.#status.nlink < 2 && !frame.fuse) return undefined;
     const key = `${this.#status.deviceMajor}:${this.#status.deviceMinor}:${this.#status.inode}`;
-    const known = this.#known.get(key);
-    if (known === undefined) this.#known.set(key, inode);
-    return known;
+    const inode = this.#known.get(key);
+    if (inode !== undefined) return { inode, asLink: this.#recipe.hardLinks === "keep" && this.#labels.get(inode) === label };
+    const own = this.#builder.inodes.count;
+    this.#known.set(key, own);
+    if (label !== undefined) this.#labels.set(own, label);
+    return undefined;
   }
 
   /** For messages: where the walk is, and a name there. */

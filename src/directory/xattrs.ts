@@ -27,5 +27,10 @@ export function readXattrs(fd: number, opened: "for reading" | "as a path", reci
     if (typeof value === "number") throw new SyscallError(`getxattr(${name})`, -value);
     found.push({ name, value });
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return found.sort(byName);
 }
+
+const byName = (a: Xattr, b: Xattr): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/** The same attributes and one more. */
+export const withLabel = (xattrs: readonly Xattr[], label: Xattr | undefined): readonly Xattr[] => (label === undefined ? xattrs : [...xattrs, label].sort(byName));
