@@ -7,7 +7,7 @@ import { compareBytes, type Inode, Sorter, type Tree } from "../tree/index.ts";
 import { type AttributeList, AttributeLists, type Pair } from "./attribute-lists.ts";
 import { type ImageFormat, MAX_REFERENCES, XATTR_HEADER } from "./format.ts";
 import { NO_GROUP } from "./groups.ts";
-import { Objects, type SharedPath } from "./objects.ts";
+import { Objects } from "./objects.ts";
 import { MARK, type Order } from "./order.ts";
 import type { Output } from "./output.ts";
 import { unwritable } from "./problem.ts";
@@ -32,7 +32,7 @@ export class Attributes {
   readonly #metacopies: Uint32Array;
   /** Whether the metacopy without a digest is in the table. */
   readonly #emptyMetacopy: boolean;
-  readonly #redirects: readonly SharedPath[];
+  readonly #redirects: Uint32Array;
   readonly #mostReferences: number;
   /** Bytes that the pairs of a list take in an inode, by index of the list: the same for all inodes that have it. */
   readonly #listSizes: number[] = [];
@@ -53,9 +53,10 @@ export class Attributes {
     const { metacopies, redirects } = this.#objects.takeShared();
     const direction = this.#v2 ? 1 : -1;
     const objects = this.#objects;
-    new Sorter().sort(metacopies, (a, b) => direction * tree.inodes.compareDigests(objects.firstOf(a), objects.firstOf(b)));
+    const sorter = new Sorter();
+    sorter.sort(metacopies, (a, b) => direction * tree.inodes.compareDigests(objects.firstOf(a), objects.firstOf(b)));
     // v0 and v1: longer values first; v2: as bytes
-    redirects.sort((a, b) => (this.#v2 ? 0 : objects.sharedRedirectLength(b) - objects.sharedRedirectLength(a)) || direction * objects.compareRedirects(a, b));
+    sorter.sort(redirects, (a, b) => (this.#v2 ? 0 : objects.sharedRedirectLength(b) - objects.sharedRedirectLength(a)) || direction * objects.compareRedirects(a, b));
     this.#metacopies = metacopies;
     this.#redirects = redirects;
     this.tableSize = this.#place();

@@ -135,24 +135,25 @@ class Placing {
 
   /** Where an inode begins: so that its tail lies in one block, and for a symbolic link the whole of it. */
   #place(inode: Inode, head: number): number {
-    const marks = this.#order.marks;
     const start = roundUp(this.end, SLOT);
-    const move = (): void => {
-      marks[inode] = (marks[inode] ?? 0) | MARK.moved;
-      this.#own++;
-      this.#tail = 0;
-    };
     if (inode < this.#tree.inodes.count && isSymlink(this.#tree.inodes.mode(inode))) {
       const total = head + this.#tail;
-      if (total >= BLOCK) move();
+      if (total >= BLOCK) this.#move(inode);
       return Math.floor(start / BLOCK) === Math.floor((start + total - 1) / BLOCK) ? start : roundUp(start, BLOCK);
     }
     const room = BLOCK - ((start + head) % BLOCK);
     if (room >= this.#tail) return start;
     const next = start + roundUp(room, SLOT);
     if (this.#tail <= BLOCK - ((next + head) % BLOCK)) return next;
-    move();
+    this.#move(inode);
     return roundUp(start, BLOCK);
+  }
+
+  /** The tail goes to a block of its own. */
+  #move(inode: Inode): void {
+    this.#order.marks[inode] = (this.#order.marks[inode] ?? 0) | MARK.moved;
+    this.#own++;
+    this.#tail = 0;
   }
 
   placeAllV2(): void {

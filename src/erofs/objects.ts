@@ -23,11 +23,10 @@ const HEX = new TextEncoder().encode("0123456789abcdef");
 /** Where the path of an external file comes from. */
 const PATH = { none: 0, digest: 1, payload: 2 } as const;
 
-/** A path that several files have: that of a group of digests, or of a group of payloads. */
-export interface SharedPath {
-  readonly byDigest: boolean;
-  readonly group: Group;
-}
+/** A path that several files have, as a number: twice that of a group of digests, or of a group of payloads and one more. */
+export type SharedPath = number;
+const isByDigest = (path: SharedPath): boolean => path % 2 === 0;
+const groupOf = (path: SharedPath): Group => Math.floor(path / 2);
 
 export class Objects {
   readonly #inodes: Inodes;
@@ -135,10 +134,13 @@ export class Objects {
   }
 
   /** What several files have, in no order, by groups. Afterwards the counts are gone: each is to be placed. */
-  takeShared(): { readonly metacopies: Uint32Array; readonly redirects: SharedPath[] } {
-    const shared = (counts: number[]): number[] => [...counts.keys()].filter((group) => (counts[group] ?? 0) > 1);
-    const metacopies = Uint32Array.from(shared(this.#metacopies));
-    const redirects = [...shared(this.#redirects).map((group) => ({ byDigest: true, group })), ...shared(this.#payloadUses).map((group) => ({ byDigest: false, group }))];
+  takeShared(): { readonly metacopies: Uint32Array; readonly redirects: Uint32Array } {
+    const metacopies = sharedOf(this.#metacopies);
+    const byDigest = sharedOf(this.#redirects);
+    const byPayload = sharedOf(this.#payloadUses);
+    const redirects = new Uint32Array(byDigest.length + byPayload.length);
+    for (let at = 0; at < byDigest.length; at++) redirects[at] = (byDigest[at] ?? 0) * 2;
+    for (let at = 0; at < byPayload.length; at++) redirects[byDigest.length + at] = (byPayload[at] ?? 0) * 2 + 1;
     for (const counts of [this.#metacopies, this.#redirects, this.#payloadUses]) counts.fill(-1);
     return { metacopies, redirects };
   }
@@ -149,8 +151,8 @@ export class Objects {
     else this.#metacopies[group] = at;
   }
 
-  placeRedirect({ byDigest, group }: SharedPath, at: number): void {
-    (byDigest ? this.#redirects : this.#payloadUses)[group] = at;
+  placeRedirect(path: SharedPath, at: number): void {
+    (isByDigest(path) ? this.#redirects : this.#payloadUses)[groupOf(path)] = at;
   }
 
   /** An inode that has the digest of a group. */
@@ -186,14 +188,14 @@ export class Objects {
 
   /** Order of the values of two shared redirects as bytes. */
   compareRedirects(a: SharedPath, b: SharedPath): number {
-    const [left, right] = [this.#firstOf(a), this.#firstOf(b)];
-    if (a.byDigest && b.byDigest) return this.#inodes.compareDigests(left, right);
-    if (!a.byDigest && !b.byDigest) return this.#inodes.compareData(left, right);
-    return compareBytes(this.#redirectValue(left, a.byDigest), this.#redirectValue(right, b.byDigest));
+    const left = this.#firstOf(a);
+    const right = this.#firstOf(b);
+    if (isByDigest(a) !== isByDigest(b)) return compareBytes(this.#redirectValue(left, isByDigest(a)), this.#redirectValue(right, isByDigest(b)));
+    return isByDigest(a) ? this.#inodes.compareDigests(left, right) : this.#inodes.compareData(left, right);
   }
 
-  #firstOf({ byDigest, group }: SharedPath): Inode {
-    return (byDigest ? this.#digests : this.#payloads)?.firsts[group] ?? 0;
+  #firstOf(path: SharedPath): Inode {
+    return (isByDigest(path) ? this.#digests : this.#payloads)?.firsts[groupOf(path)] ?? 0;
   }
 
   #redirectValue(inode: Inode, byDigest: boolean): Uint8Array {
@@ -206,8 +208,8 @@ export class Objects {
     return byDigest ? 2 + this.#inodes.digestSize * 2 : 1 + this.#inodes.dataLength(inode);
   }
 
-  sharedRedirectLength(shared: SharedPath): number {
-    return this.#redirectLength(this.#firstOf(shared), shared.byDigest);
+  sharedRedirectLength(path: SharedPath): number {
+    return this.#redirectLength(this.#firstOf(path), isByDigest(path));
   }
 
   /** Bytes of the entry. @param inode -1 for none with a digest */
@@ -223,8 +225,8 @@ export class Objects {
     return this.#redirectSize(inode, this.#hasDigestPath(inode));
   }
 
-  sharedRedirectSize(shared: SharedPath): number {
-    return this.#redirectSize(this.#firstOf(shared), shared.byDigest);
+  sharedRedirectSize(path: SharedPath): number {
+    return this.#redirectSize(this.#firstOf(path), isByDigest(path));
   }
 
   /** Writes the entry to where there are zeros. */
@@ -243,8 +245,8 @@ export class Objects {
     this.#writeRedirect(inode, this.#hasDigestPath(inode), target, at);
   }
 
-  writeSharedRedirect(shared: SharedPath, target: Uint8Array, at: number): void {
-    this.#writeRedirect(this.#firstOf(shared), shared.byDigest, target, at);
+  writeSharedRedirect(path: SharedPath, target: Uint8Array, at: number): void {
+    this.#writeRedirect(this.#firstOf(path), isByDigest(path), target, at);
   }
 
   #writeRedirect(inode: Inode, byDigest: boolean, target: Uint8Array, at: number): void {
@@ -274,6 +276,15 @@ function writeName(name: Uint8Array, valueLength: number, target: Uint8Array, at
   target[at + 3] = valueLength >> 8;
   for (let index = 0; index < name.length; index++) target[at + XATTR_ENTRY + index] = name[index] ?? 0;
   return at + XATTR_ENTRY + name.length;
+}
+
+/** The groups that count at least two. */
+function sharedOf(counts: readonly number[]): Uint32Array {
+  let many = 0;
+  for (let group = 0; group < counts.length; group++) if ((counts[group] ?? 0) > 1) many++;
+  const groups = new Uint32Array(many);
+  for (let group = 0, at = 0; group < counts.length; group++) if ((counts[group] ?? 0) > 1) groups[at++] = group;
+  return groups;
 }
 
 const digit = (character: number): number => (character >= 0x30 && character <= 0x39 ? character - 0x30 : character >= 0x61 && character <= 0x66 ? character - 0x57 : -1);
