@@ -101,6 +101,20 @@ describe("digests of composefs-rs", () => {
   }
 });
 
+test("labels of an SELinux policy in the tree, and hard links that they break, as composefs-rs has them", () => {
+  const tree = join(scratch.path, "labelled");
+  mkdirSync(tree);
+  writeFixedTree(tree, true);
+  const digest = (algorithm: string, format: string): string => json("image", "create", "--digest-only", "--algorithm", algorithm, "--format", format, tree).digest;
+  // cfsctl 0.9.0 (f22ecda) compute-id --bootable
+  expect(digest("sha256", "v1")).toBe("bd413ad428ba6aae0854eea17e83ed7c8fb4729718a674ffbae6f34e44769dcf");
+  expect(digest("sha512", "v2")).toBe("a2042b5c0593a90ac4b6bdbac84faa99a88a1e482c578bbd5730853b0ab2f27e0239ba632c50948349ee1f459244aad6e774f5c41f6f68ba5285721cbf343edf");
+  rmSync(join(tree, "etc/selinux/targeted/contexts/files/file_contexts"));
+  const { exit, stderr } = run("image", "create", "--digest-only", tree);
+  expectOneBlock(stderr, "SR-E528");
+  expect(exit).toBe(CATALOGUE["SR-E528"].exit);
+});
+
 describe("a repository", () => {
   test("is made as composefs-rs makes it, once", () => {
     const path = newRepository();

@@ -7,8 +7,28 @@ import { O, openPath, setXattr } from "../../src/linux/index.ts";
 /** Bytes that no two files share. */
 const content = (length: number, seed: number): Uint8Array => new Uint8Array(length).map((_, index) => index * 31 + (index >> 8) * seed + seed);
 
-/** @param top made; needs root, for devices and owners */
-export function writeFixedTree(top: string): void {
+const label = (name: string): string => `system_u:object_r:${name}_t:s0`;
+
+/** A policy with what such files have: types, alternatives, classes, escapes, bytes, no label, and a path that stands for another. */
+const FILE_CONTEXTS = [
+  "# comment", `/.*\t\t${label("default")}`, `/\t-d\t${label("root")}`, `/usr(/.*)?\t${label("usr")}`, `/usr/bin(/.*)?\t${label("bin")}`, `/usr/lib(/.*)?\t${label("lib")}`,
+  `/usr/lib/modules(/.*)?\t--\t${label("modules_object")}`, `/etc\t-d\t${label("etc")}`, `/etc/.*\t\t${label("etc")}`, `/etc/size-[46]+\t--\t${label("sized")}`, "/etc/size-0\t--\t<<none>>",
+  `/b/(link|fifo)\t${label("lf")}`, `/b/[^/]*too\t--\t${label("too")}`, `/b/whiteout\t-c\t${label("wh")}`, `/b/term.{2,5}\t-c\t${label("tty")}`, `/b/\\xff.*\t${label("odd")}`,
+  `(/usr)?/sysroot\t-d\t${label("sys")}`, `/boot\t${label("boot")}`, `/alias/.*\t${label("aliased")}`, `/usr/lib/spars?e\t--\t${label("sparse")}`,
+  `/usr/lib/modules/a-name-that-fills-directories-1[[:digit:]]\t--\t${label("digits")}`, `/usr/lib/modules/a-name\\-that\\-fills\\-directories\\-2[0-9]{2}\t--\t${label("many")}`, "",
+].join("\n");
+
+function writePolicy(top: string): void {
+  const files = join(top, "etc/selinux/targeted/contexts/files");
+  mkdirSync(files, { recursive: true });
+  writeFileSync(join(top, "etc/selinux/config"), "# SELINUXTYPE=no\nSELINUX=enforcing\n selinuxtype = targeted \n");
+  writeFileSync(join(files, "file_contexts"), FILE_CONTEXTS);
+  writeFileSync(join(files, "file_contexts.local"), `/usr/lib/large -- ${label("large")}\n`);
+  writeFileSync(join(files, "file_contexts.subs"), "/etc/a /alias\n");
+}
+
+/** @param top made; needs root, for devices and owners @param policy whether it has an SELinux policy */
+export function writeFixedTree(top: string, policy = false): void {
   const at = (path: string): string => join(top, path);
   for (const path of ["usr/bin", "usr/lib/modules", "boot/loader", "sysroot/ostree", "run/left", "etc/a/deep", "b"]) mkdirSync(at(path), { recursive: true });
   writeFileSync(at("usr/bin/program"), content(100_000, 3));
@@ -33,6 +53,7 @@ export function writeFixedTree(top: string): void {
   setXattr(program, "trusted.overlay.opaque", Buffer.from("y"));
   using etc = openPath(at("etc"), O.RDONLY | O.DIRECTORY);
   setXattr(etc, "security.selinux", Buffer.from("system_u:object_r:etc_t:s0\0"));
+  if (policy) writePolicy(top);
   setTimes(Buffer.from(top), 0);
 }
 
