@@ -28,8 +28,17 @@ function openDirectory(tool: Tool, path: string): Descriptor {
     return openPath(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {
     // which that finds out when it writes
-    if (isErrno(error, ERRNO.ENOTDIR, ERRNO.ELOOP)) fail(tool, `cannot write file: ${strerror(ERRNO.ENOTDIR)}`);
+    if (isErrno(error, ERRNO.ENOTDIR, ERRNO.ELOOP) && isThere(path)) fail(tool, `cannot write file: ${strerror(ERRNO.ENOTDIR)}`);
     return failFor(tool, `error accessing ${path}`, error);
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    openPath(path, O.PATH | O.NOFOLLOW).close();
+    return true;
+  } catch {
+    return false;
   }
 }
 

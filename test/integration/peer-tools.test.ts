@@ -169,6 +169,61 @@ describe("mkcomposefs: where the image goes", () => {
   const outcomeBytes = (): Buffer => images.get("v1.cfs") ?? Buffer.alloc(0);
 });
 
+/** A directory with everything that a directory can have. */
+const tree = join(scratch.path, "tree");
+
+function writeTree(): void {
+  for (const name of ["", "/sub", "/sub/deep", "/empty"]) mkdirSync(tree + name);
+  for (const size of [0, 1, 63, 64, 65, 4095, 4096, 4097, 5000, 5001, 70_000]) writeFileSync(`${tree}/size-${size}`, Buffer.alloc(size, `${size}.`));
+  writeFileSync(`${tree}/twin`, Buffer.alloc(5000, "5000."));
+  linkSync(`${tree}/size-70000`, `${tree}/sub/linked`);
+  symlinkSync("../anywhere", `${tree}/sub/deep/link`);
+  symlinkSync("x".repeat(4000), `${tree}/long`);
+  writeFileSync(Buffer.concat([Buffer.from(`${tree}/sub/`), Buffer.from([0x62, 0xff, 0x20, 0x0a])]), "name");
+  writeFileSync(`${tree}/user-bit`, "set");
+  const shell = [
+    "chmod 6755 user-bit; chmod 1777 empty; chown 70000:80000 size-65",
+    "mkfifo pipe; mknod char c 5 1; mknod block b 259 70000; mknod sub/whiteout c 0 0",
+    "setfattr -n user.a -v 1 size-1; setfattr -n user.empty size-1; setfattr -n trusted.overlay.opaque -v y sub; setfattr -n trusted.t -v x size-65; setfattr -n user.big -v $(printf %2000s | tr ' ' b) twin",
+    "touch -d @-5.5 size-63; touch -h -d @1.000000001 long; touch -d @4294967296.25 size-64; touch -d @100 . sub empty",
+    "truncate -s 100M sparse",
+  ].join("; ");
+  const done = Bun.spawnSync(["bash", "-ec", shell], { cwd: tree, stderr: "pipe" });
+  if (done.exitCode !== 0) throw new Error(done.stderr.toString());
+}
+writeTree();
+
+describe("mkcomposefs: from a directory", () => {
+  for (const args of [
+    ["--print-digest", tree, "out"], ["--print-digest-only", tree], [`${tree}/`, "--print-digest-only"], ["--use-epoch", tree, "out"], ["--skip-devices", tree, "out"], ["--skip-xattrs", tree, "out"], ["--user-xattrs", tree, "out"],
+    ["--use-epoch", "--skip-devices", "--user-x", tree, "out"], ["--skip-xattrs", "--user-xattrs", "--print-digest-only", tree], ["--min-version=1", tree, "out"], ["--max-version=0", tree, "out"], ["--threads=1", tree, "out"], ["--threads=5", tree, "-"],
+    ["--digest-store=store", tree, "out"], ["--digest-store=a/b/c", "--print-digest-only", tree], ["--digest-store=store", "--threads=1", `${tree}/sub`, "out"], ["--digest-store=bad.dump", "--print-digest-only", tree], ["--print-digest-only", `${tree}/empty`],
+    ["--print-digest-only", "nowhere"], ["--print-digest-only", `${tree}/long`], ["--print-digest-only", `${tree}/pipe`], ["--print-digest-only", `${tree}/size-1`], ["--print-digest-only", `${tree}/block`], ["--print-digest-only", "/dev/null"],
+    ["--print-digest-only", "bad.dump/x"], ["--print-digest-only", "--min-version=3", tree], ["--from-file", "--print-digest-only", tree], [tree, "nowhere/out"],
+  ]) same("mkcomposefs", args);
+
+  test("into a store that has some of the objects", () => {
+    const args = ["--digest-store=store", tree, "out"];
+    const before = (directory: string): void => {
+      expect(Bun.spawnSync([join(theirs, "mkcomposefs"), "--digest-store=store", `${tree}/sub`, "out"], { cwd: directory }).exitCode).toBe(0);
+    };
+    expect(outcome(ours, "mkcomposefs", args, { before })).toEqual(outcome(theirs, "mkcomposefs", args, { before }));
+  });
+
+  test("as somebody who may not read everything", () => {
+    const args = ["--print-digest-only", join(scratch.path, "closed")];
+    mkdirSync(join(scratch.path, "closed/inner"), { recursive: true });
+    chmodSync(join(scratch.path, "closed/inner"), 0);
+    chmodSync(scratch.path, 0o755);
+    const as = (tools: string): readonly [number | null, string, string] => {
+      const done = Bun.spawnSync(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", join(tools, "mkcomposefs"), ...args], { stdout: "pipe", stderr: "pipe", env: {} });
+      return [done.exitCode, done.stdout.toString(), done.stderr.toString()];
+    };
+    expect(as(theirs)).toEqual([1, "", `mkcomposefs: error accessing ${join(scratch.path, "closed/inner")}: Permission denied\n`]);
+    expect(as(ours)).toEqual(as(theirs));
+  });
+});
+
 describe("composefs-info", () => {
   const before = (directory: string): void => {
     mkdirSync(join(directory, "objects/ab"), { recursive: true });
@@ -260,6 +315,12 @@ describe("on purpose not as the C tools", () => {
     const differing = lines(own.stdout).filter((line) => !lines(c.stdout).includes(line));
     expect(differing.length).toBeGreaterThan(0);
     for (const line of differing) expect(line.length % 4).toBe(3);
+  });
+
+  test("a whiteout as the source is refused, not fatal", () => {
+    const [c, own] = both("mkcomposefs", ["--print-digest-only", `${tree}/sub/whiteout`]);
+    expect([0, 1]).not.toContain(c.exit);
+    expect([own.exit, own.stdout, own.stderr]).toEqual([1, "", "mkcomposefs: cannot write file: Not a directory\n"]);
   });
 
   test("the digest of an empty file is the kernel's", () => {
