@@ -4,13 +4,14 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { SyscallError } from "../linux/index.ts";
+import { type Descriptor, SyscallError } from "../linux/index.ts";
 import { Drafts } from "../repository/drafts.ts";
 import type { Fsck, FsckWatcher } from "../repository/fsck.ts";
 import type { LinkFindings } from "../repository/fsck-links.ts";
 import { objectsNeeded, readImageFile } from "../repository/image-file.ts";
 import { ObjectSource } from "../repository/object-source.ts";
 import { openStaged, placeObject, removeTemporary, replaceImageLink, stageObject } from "../repository/repair.ts";
+import { openFile } from "../repository/repository.ts";
 
 export interface Repaired {
   /** Findings after the repair. */
@@ -53,6 +54,7 @@ class Repair {
 
   run(links: LinkFindings): Repaired {
     const { contents, objects } = this.#fsck;
+    const wrongLinks = this.#wrongLinks(links);
     const images = new Set(contents.category("images").links.map(({ id, name }) => [id?.toHex(), name]).flat());
     // a staged image brings the objects that it needs, and their absence
     for (let handled = -1; handled !== this.#handled();) {
@@ -71,7 +73,11 @@ class Repair {
       if (lacking > 0 && objects.bad.get(hex)?.fault === "missing") this.#failed.set(hex, `it is an image, and ${lacking} of its objects are missing too`);
       else this.#place(hex, size);
     }
-    this.#repairLinks(links);
+    for (const { path, digest, needs } of wrongLinks) {
+      if (objects.bad.has(digest) || needs.some((need) => objects.bad.has(need))) continue;
+      replaceImageLink(contents, digest, this.#drafts.directory);
+      this.#paths.push(path);
+    }
     return { links: this.#fsck.checkLinks(), paths: this.#paths, failed: [...this.#failed].map(([hex, reason]) => ({ path: pathOf(hex), reason })) };
   }
 
@@ -109,14 +115,18 @@ class Repair {
 
   /** An image waits for its objects. */
   #hold(hex: string, size: number): void {
+    using file = openStaged(Uint8Array.fromHex(hex), this.#drafts.directory);
+    this.#images.set(hex, { size, needs: this.#needsOf(file) });
+  }
+
+  /** Objects that an image needs and that are missing or bad. */
+  #needsOf(image: Descriptor): string[] {
     const { contents, objects } = this.#fsck;
     const needs: string[] = [];
     try {
-      using file = openStaged(Uint8Array.fromHex(hex), this.#drafts.directory);
-      objectsNeeded(readImageFile(file).tree, contents.idLength, (id, wanted) => {
-        const present = objects.size(id);
+      objectsNeeded(readImageFile(image).tree, contents.idLength, (id, wanted) => {
         const need = id.toHex();
-        if (present === undefined) objects.bad.set(need, { fault: "missing", found: "it is not there" });
+        if (objects.size(id) === undefined) objects.bad.set(need, { fault: "missing", found: "it is not there" });
         if (!objects.bad.has(need)) return;
         objects.wanted.set(need, wanted);
         needs.push(need);
@@ -125,17 +135,16 @@ class Repair {
       // it has the right digest and is no image that can be read: the same as it was
       if (!(error instanceof SealrootError)) throw error;
     }
-    this.#images.set(hex, { size, needs });
+    return needs;
   }
 
-  /** Links of images that lead elsewhere, where the object of their name is good. */
-  #repairLinks({ problems }: LinkFindings): void {
-    const { contents, objects } = this.#fsck;
-    for (const { kind, path } of problems) {
+  /** Links of images that lead elsewhere, where the object of their name is there. */
+  #wrongLinks({ problems }: LinkFindings): { readonly path: string; readonly digest: string; readonly needs: readonly string[] }[] {
+    const { contents } = this.#fsck;
+    return problems.flatMap(({ kind, path }) => {
       const digest = kind === "link" ? /^images\/([0-9a-f]{64}|[0-9a-f]{128})$/.exec(path)?.[1] : undefined;
-      if (digest === undefined || digest.length !== contents.idLength * 2 || objects.size(Uint8Array.fromHex(digest)) === undefined || objects.bad.has(digest)) continue;
-      replaceImageLink(contents, digest, this.#drafts.directory);
-      this.#paths.push(path);
-    }
+      using file = digest === undefined || digest.length !== contents.idLength * 2 ? undefined : openFile(contents.directory, pathOf(digest));
+      return digest === undefined || file === undefined ? [] : [{ path, digest, needs: this.#needsOf(file) }];
+    });
   }
 }
