@@ -4,13 +4,15 @@
  */
 
 import { closeSync, openSync, statSync, constants } from "node:fs";
+import { digestFile } from "../directory/index.ts";
 import { eachObject, printDumpfile, printListing } from "../dumpfile/index.ts";
 import { readImage } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { MerkleTree, descriptorDigest, encodeDescriptor } from "../fsverity/index.ts";
 import { measureVerity } from "../linux/index.ts";
+import { statName } from "../linux/names.ts";
 import { type CommandHelp, getopt, type LongOption } from "../terminal/index.ts";
-import { binaryOf, bytesOf, type Tree } from "../tree/index.ts";
+import { binaryOf, bytesOf, isRegular, type Tree } from "../tree/index.ts";
 import { print } from "./output.ts";
 import { openForReading, readAll, readImageFile, withFile } from "./peer-input.ts";
 import { writeWhole } from "./peer-output.ts";
@@ -189,6 +191,7 @@ function digestOf(descriptor: number, label: string): string {
   const measured = measureVerity({ fd: descriptor, label });
   if (measured.kind === "digest" && measured.algorithm === "sha256") return measured.digest;
   if (measured.kind === "digest") throw new Error("Value too large for defined data type");
+  if (isRegular(statName({ fd: descriptor, label }).mode)) return digestFile({ fd: descriptor, label }, "sha256").toHex();
   const tree = new MerkleTree("sha256");
   readAll(descriptor, (portion) => tree.update(portion));
   const { root, size } = tree.finish();
