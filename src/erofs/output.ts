@@ -5,14 +5,17 @@ const LONG = 64;
 
 export class Output {
   readonly #sink: (portion: Uint8Array) => void;
-  readonly #bytes = new Uint8Array(PORTION);
-  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   /** Filled of the portion. */
   #at = 0;
   #before = 0;
 
-  constructor(sink: (portion: Uint8Array) => void) {
+  /** @param length of all that will be written, at least */
+  constructor(sink: (portion: Uint8Array) => void, length: number) {
     this.#sink = sink;
+    this.#bytes = new Uint8Array(Math.min(PORTION, length));
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** Bytes written so far. */
@@ -25,8 +28,8 @@ export class Output {
    * @returns where they begin in `bytes` and `view`, until the next call @throws RangeError for more than a portion
    */
   take(length: number): number {
-    if (length > PORTION) throw new RangeError(`${length} bytes at once`);
-    if (this.#at + length > PORTION) this.flush();
+    if (length > this.#bytes.length) throw new RangeError(`${length} bytes at once`);
+    if (this.#at + length > this.#bytes.length) this.flush();
     const start = this.#at;
     this.#at = start + length;
     return start;
@@ -54,7 +57,7 @@ export class Output {
   /** Zeros up to a position. */
   padTo(position: number): void {
     for (let left = position - this.position; left > 0;) {
-      const part = Math.min(left, PORTION);
+      const part = Math.min(left, this.#bytes.length);
       this.take(part);
       left -= part;
     }

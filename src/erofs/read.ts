@@ -157,7 +157,7 @@ class Reader {
     const nid = directory.target;
     if (!isRegular(mode) && !isDirectory(mode) && !isSymlink(mode) && (record.layout !== LAYOUT.plain || record.size !== 0)) throw malformed(at, "a special file has content");
     if (!this.#v2 && typeOf(mode) === TYPE.characterDevice && record.union === 0) {
-      if (directory.inode !== ROOT || record.nlink > 1 || !isStubName(directory.name)) throw malformed(at, "a whiteout stands where composefs writes none");
+      if (directory.inode !== ROOT || record.nlink > 1 || !this.#isStub(directory)) throw malformed(at, "a whiteout stands where composefs writes none");
       this.#takeAll(0, 0);
       this.#stubs++;
       return NO_INODE;
@@ -172,6 +172,11 @@ class Reader {
     const inode = builder.add(directory.inode, directory.name, this.#attributes(whiteout ? TYPE.characterDevice | (mode & 0o7777) : mode, record.size), xattrs.set, data);
     if (!isDirectory(mode)) this.#slots[nid] = inode + 1;
     return inode;
+  }
+
+  /** Whether the name at hand is that of a stub. */
+  #isStub({ nameAt, nameLength }: DirectoryReader): boolean {
+    return nameLength === 2 && isDigit(this.#bytes[nameAt]) && isDigit(this.#bytes[nameAt + 1]);
   }
 
   #content(xattrs: XattrReader): Data {
@@ -243,4 +248,3 @@ class Reader {
 }
 
 const isDigit = (byte = 0): boolean => (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
-const isStubName = (name: Uint8Array): boolean => name.length === 2 && isDigit(name[0]) && isDigit(name[1]);

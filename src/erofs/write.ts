@@ -39,7 +39,7 @@ export function writeImage(tree: Tree, { format, algorithm }: ImageOptions, sink
   markExternal(tree, format, order);
   const attributes = new Attributes(tree, format, order);
   const layout = layOut(tree, format, order, listing, attributes);
-  const output = new Output(sink);
+  const output = new Output(sink, layout.blocks * BLOCK);
   const writer = new Writer(tree, format, order, listing, attributes, layout, output);
   writer.headers();
   writer.inodes();
