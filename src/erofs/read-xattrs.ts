@@ -21,6 +21,8 @@ interface Entry {
   readonly cost: number;
   /** Behind the entry. */
   readonly end: number;
+  /** Of an entry in the shared table. */
+  readonly xattr?: Xattr;
 }
 
 interface SharedEntry extends Entry {
@@ -96,13 +98,15 @@ export class XattrReader {
     this.set = this.#sets.get(whole) ?? this.#add(xattrsAt, whole, inline ?? [], shared ?? []);
   }
 
-  #add(at: number, key: number | string, inline: readonly Entry[], shared: readonly SharedEntry[]): XattrSetId {
-    const entries: readonly Entry[] = [...inline, ...shared];
+  #add(at: number, key: number | string, inline: readonly Entry[], shared: readonly Entry[]): XattrSetId {
+    // composefs-rs adds its marks to those of the user, and the kernel finds the first
+    const marks = new Set<string>();
+    const entries = [...inline, ...shared].filter(({ name }) => !UNCOUNTED.includes(name) || (!marks.has(name) && marks.add(name)));
     const names = entries.length > FEW ? new Set(entries.map(({ name }) => name)) : undefined;
     if (names === undefined ? entries.some(({ name }, index) => entries.findIndex((other) => other.name === name) !== index) : names.size !== entries.length) throw malformed(at, "an inode has an extended attribute twice");
     const cost = entries.reduce((sum, entry) => sum + (UNCOUNTED.includes(entry.name) ? 0 : entry.cost), XATTR_HEADER);
     if (cost > MAX_XATTRS) throw malformed(at, "an inode's extended attributes take more than 32 KiB");
-    const id = this.#table.add([...inline.map((entry) => this.#xattr(entry)), ...shared.map(({ xattr }) => xattr)]);
+    const id = this.#table.add(entries.map((entry) => entry.xattr ?? this.#xattr(entry)));
     this.#sets.set(key, id);
     return id;
   }

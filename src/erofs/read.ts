@@ -196,7 +196,7 @@ class Reader {
 
   #external({ metacopyAt, metacopyLength, redirectAt, redirectLength }: XattrReader): Data {
     const { at, size } = this.#record;
-    if (size > MAX_FILE_SIZE || (size === 0 && !this.#v2)) throw malformed(at, "the size of a file is none that composefs writes");
+    if (size > MAX_FILE_SIZE) throw malformed(at, "the size of a file is none that composefs writes");
     if (metacopyAt < 0) throw malformed(at, "a file without content in the image does not say where it is");
     const digest = metacopyLength === 0 ? undefined : this.#digest(metacopyAt, metacopyLength);
     this.#takeAll(this.#checkChunks(digest !== undefined) * 4, 0);
@@ -209,9 +209,10 @@ class Reader {
   /** @returns how many indexes of chunks are behind the inode */
   #checkChunks(hasDigest: boolean): number {
     const { at, size, end, union } = this.#record;
-    const format = this.#v2 ? V2_CHUNK_FORMAT : chunkBits(size) - LOG2_BLOCK;
+    // an empty file has no chunks; composefs-rs gives it the form of an external one, in v0 and v1 too
+    const format = this.#v2 ? V2_CHUNK_FORMAT : size === 0 ? 0 : chunkBits(size) - LOG2_BLOCK;
     if ((this.#v2 ? union : union & 0xffff) !== format) throw malformed(at, "the chunks of a file are not as composefs writes them");
-    let count = this.#v2 ? Number(hasDigest) : chunkCount(size);
+    let count = this.#v2 ? Number(hasDigest) : size === 0 ? 0 : chunkCount(size);
     // an index that did not fit into one block was written to another place, and nothing is here
     if (!this.#v2 && (end % BLOCK) + count * 4 > BLOCK) count = 0;
     else if (!this.#v2 && union >>> 16 !== 0) throw malformed(at, "the chunks of a file are not as composefs writes them");

@@ -144,6 +144,32 @@ describe("bounds", () => {
   });
 });
 
+describe("what only composefs-rs writes", () => {
+  test("an empty file in the form of an external one", () => {
+    const { bytes, view } = image("v1", `/ 4096 40755 2 0 0 0 1.0 - - -\n/x 9000 100644 1 0 0 0 1.0 ${A.slice(0, 2)}/${A.slice(2)} - ${A}`);
+    const at = Buffer.from(bytes.buffer).indexOf(Buffer.from([0x28, 0x23, 0, 0]), 1152);
+    view.setUint32(at, 0, true);
+    view.setUint32(at + 8, 0, true);
+    const { inodes } = readImage(bytes).tree;
+    expect([inodes.size(1), inodes.digest(1)?.toHex()]).toEqual([0, A]);
+  });
+
+  test("a directory's own mark beside the user's", () => {
+    const { bytes } = image("v1", "/ 4096 40755 2 0 0 0 1.0 - - -\n/d 4096 40755 2 0 0 0 1.0 - - - trusted.overlay.opaqua=y trusted.overlay.opaque=z");
+    const buffer = Buffer.from(bytes.buffer);
+    buffer.write("opaque", buffer.indexOf("opaqua"));
+    const { tree } = readImage(bytes);
+    expect(tree.inodes.xattrs(tree.target(tree.child(ROOT, 0))).map((xattr) => [xattr.name, ...xattr.value])).toEqual([["trusted.overlay.opaque", 0x79]]);
+  });
+
+  test("and nothing else twice", () => {
+    const { bytes } = image("v1", "/ 4096 40755 2 0 0 0 1.0 - - -\n/d 4096 40755 2 0 0 0 1.0 - - - user.opaqua=y user.opaque=z");
+    const buffer = Buffer.from(bytes.buffer);
+    buffer.write("opaque", buffer.indexOf("opaqua"));
+    expect(refusal(bytes)).toContain("an extended attribute twice");
+  });
+});
+
 test("hard links are found in whatever order", () => {
   const tree = builder();
   const b = tree.add(ROOT, name("b"), FILE);
