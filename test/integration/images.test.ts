@@ -79,6 +79,25 @@ describe("comparing", () => {
     expect(stdout).toEndWith("the files in them are the same; the formats are v1 and v2\n");
   });
 
+  test("an image and the directory that it was made of", () => {
+    using files = new TemporaryDirectory();
+    using repository = new TestRepository("sha256-v1");
+    const tree = join(files.path, "tree");
+    mkdirSync(tree);
+    writeFileSync(join(tree, "file"), "content\n".repeat(50));
+    const { value } = repository.json("image create", "--recipe", "mkcomposefs", "--name", "made", tree);
+    expect(repository.run("image diff", "made", tree)).toEqual({ exit: 0, stdout: "", stderr: "" });
+    utimesSync(join(tree, "file"), 1, 1);
+    const { exit, value: differs } = repository.json("image diff", tree, "made");
+    expect(exit).toBe(1);
+    expect(differs["told"]).toMatchObject([{ path: "/file", attributes: [{ name: "mtime", a: "1.000000000 (1970-01-01 00:00:01 UTC)" }] }]);
+    expect((differs["b"] as { digest: string }).digest).toBe(`sha256:${value["digest"] as string}`);
+    // of an image by somebody else nobody knows the recipe
+    expectOneBlock(repository.run("image diff", "kept", tree).stderr, "SR-E100");
+    expect(repository.run("image diff", "--recipe", "mkcomposefs", "kept", tree).exit).toBe(1);
+    expectOneBlock(repository.run("image diff", tree, tree).stderr, "SR-E100");
+  });
+
   test("the first ones, and all", () => {
     using files = new TemporaryDirectory();
     using repository = new TestRepository("sha256-v1");
