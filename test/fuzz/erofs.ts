@@ -7,5 +7,5 @@
 import { IMAGE_TARGETS, ImageGenerator } from "./image-targets.ts";
 import { fuzz } from "./runner.ts";
 
-// most of it the garbage of trees and images; what one image can take is in test/integration/images.test.ts
+// most of it the garbage of trees and images; what one image can take is in test/integration/erofs.test.ts
 fuzz(IMAGE_TARGETS, (seed, corpus) => new ImageGenerator(seed, corpus), 192);

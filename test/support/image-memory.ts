@@ -1,4 +1,4 @@
-/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by test/integration/images.test.ts, in a process of its own: what counts is its peak. */
+/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by test/integration/erofs.test.ts, in a process of its own: what counts is its peak. */
 
 import { readFileSync } from "node:fs";
 import { MEMORY_FACTOR, readImage, writeImageBytes } from "../../src/erofs/index.ts";
