@@ -3,7 +3,8 @@
 import { escapeInto, LONGEST_ESCAPE } from "./escape.ts";
 
 const PORTION = 1 << 16;
-const encoder = new TextEncoder();
+const HEX = new TextEncoder().encode("0123456789abcdef");
+const MOST_DIGITS = 24;
 
 export class TextOutput {
   readonly #sink: (bytes: Uint8Array) => void;
@@ -18,7 +19,39 @@ export class TextOutput {
   /** Text of ASCII characters. */
   text(text: string): void {
     this.#room(text.length);
-    this.#length += encoder.encodeInto(text, this.#buffer.subarray(this.#length)).written;
+    for (let at = 0; at < text.length; at++) this.#buffer[this.#length++] = text.charCodeAt(at);
+  }
+
+  /** A whole number, not negative. No string is made of it: of a million lines they would be a gigabyte before they are collected. */
+  number(value: number, base: 8 | 10 = 10): void {
+    if (value > Number.MAX_SAFE_INTEGER) {
+      // nothing has such a size but what has none
+      this.text(String(BigInt(value)));
+      return;
+    }
+    this.#room(MOST_DIGITS);
+    const start = this.#length;
+    let rest = value;
+    do {
+      const left = Math.floor(rest / base);
+      this.#buffer[this.#length++] = 0x30 + (rest - left * base);
+      rest = left;
+    } while (rest > 0);
+    for (let low = start, high = this.#length - 1; low < high; low++, high--) {
+      const digit = this.#buffer[low] ?? 0;
+      this.#buffer[low] = this.#buffer[high] ?? 0;
+      this.#buffer[high] = digit;
+    }
+  }
+
+  /** bytes[from..to) in lower-case hexadecimal digits. */
+  hex(bytes: Uint8Array, from = 0, to = bytes.length): void {
+    this.#room((to - from) * 2);
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at] ?? 0;
+      this.#buffer[this.#length++] = HEX[byte >> 4] ?? 0;
+      this.#buffer[this.#length++] = HEX[byte & 15] ?? 0;
+    }
   }
 
   /** One byte. */
