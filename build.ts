@@ -15,7 +15,7 @@ import { runtimeFile } from "./src/build/runtime-files.ts";
 import { isTargetName, RUNTIME_VERSION, TARGETS, type Target } from "./src/build/targets.ts";
 
 const ROOT = import.meta.dir;
-const ENTRY_POINTS = ["src/main.ts"];
+const ENTRY_POINTS = ["src/main.ts", "src/directory/content-worker.ts"];
 
 function build(target: Target, outdir: string): void {
   const started = performance.now();

@@ -25,6 +25,22 @@ function overview(): string {
   ].join("\n");
 }
 
+/** A command's name is one word, or two: `image ls`. */
+function commandOf([first, ...rest]: readonly string[]): [name: string | undefined, rest: readonly string[]] {
+  const [second, ...others] = rest;
+  const two = `${first} ${second}`;
+  return second !== undefined && COMMANDS.some(({ name }) => name === two) ? [two, others] : [first, rest];
+}
+
+/** The first word of commands with two is a question: which of them? */
+function noCommand(name: string, [second]: readonly string[]): number {
+  const rows = COMMANDS.filter((row) => row.name.startsWith(`${name} `));
+  if (rows.length === 0 || (second !== undefined && second !== "--help")) throw new SealrootError("SR-E100", { summary: `there is no command "${rows.length === 0 ? name : `${name} ${second}`}"` });
+  const width = Math.max(...rows.map((row) => row.name.length));
+  (second === undefined ? printError : print)(["usage:", ...rows.map((row) => `  sealroot ${row.name.padEnd(width)}  ${row.summary}`), ""].join("\n"));
+  return second === undefined ? 2 : 0;
+}
+
 /** What a command is doing, for the first line of its error block. */
 const ACTIONS: Readonly<Record<string, string>> = { "setup-root": "cannot mount the root", "prepare-root": "cannot mount the root" };
 
@@ -35,17 +51,17 @@ function tellVersion(): number {
 
 async function main(argv: readonly string[], calledAs: string): Promise<number> {
   const peer = peerProgram(calledAs);
-  const [name, ...rest] = peer === undefined ? argv : [peer.command, ...argv];
+  const [name, rest] = commandOf(peer === undefined ? argv : [peer.command, ...argv]);
   if (name === "--version") return tellVersion();
   if (name === undefined || name === "--help" || name === "help") {
     (name === undefined ? printError : print)(overview());
     return name === undefined ? 2 : 0;
   }
   const row = COMMANDS.find((candidate) => candidate.name === name);
-  if (row === undefined) throw new SealrootError("SR-E100", { summary: `there is no command "${name}"` });
+  if (row === undefined) return noCommand(name, rest);
   const command = await row.load();
-  if (peer !== undefined && asksFor("--version", command.help, rest)) return tellVersion();
-  if (asksFor("--help", command.help, rest)) {
+  if (peer !== undefined && peer.exact !== true && asksFor("--version", command.help, rest)) return tellVersion();
+  if (peer?.exact !== true && asksFor("--help", command.help, rest)) {
     print(renderHelp(command.help));
     return 0;
   }

@@ -7,8 +7,11 @@
  * first instruction of any dynamic program; the unit takes those away (UnsetEnvironment=).
  */
 
-/** Variables that the program may see. Nothing in the runtime reads them but TERM and NO_COLOR (colour or not); SOURCE_DATE_EPOCH is for `commit`. */
-export const ALLOWED_ENVIRONMENT = ["TERM", "NO_COLOR", "JOURNAL_STREAM", "INVOCATION_ID", "NOTIFY_SOCKET", "SOURCE_DATE_EPOCH"] as const;
+/**
+ * Variables that the program may see. Nothing in the runtime reads them but TERM and NO_COLOR (colour or not); SOURCE_DATE_EPOCH is for
+ * `commit`, CFS_PARSE_STRICT and POSIXLY_CORRECT are for the C composefs tools' commands.
+ */
+export const ALLOWED_ENVIRONMENT = ["TERM", "NO_COLOR", "JOURNAL_STREAM", "INVOCATION_ID", "NOTIFY_SOCKET", "SOURCE_DATE_EPOCH", "CFS_PARSE_STRICT", "POSIXLY_CORRECT"] as const;
 
 /** Read by the dynamic loader (ld.so(8), musl's ld.so) before our first instruction: only whoever starts us can remove them. */
 export const LOADER_ENVIRONMENT = [

@@ -4,7 +4,9 @@ import type { Layout } from "../config/index.ts";
 
 export interface PeerProgram {
   readonly command: string;
-  readonly layout: Layout;
+  readonly layout?: Layout;
+  /** Every argument is the command's own, --help and --version too: what that program does with them is its interface. */
+  readonly exact?: boolean;
 }
 
 const PEERS: Readonly<Record<string, PeerProgram>> = {
@@ -12,6 +14,10 @@ const PEERS: Readonly<Record<string, PeerProgram>> = {
   // what bootc's unit calls: /usr/lib/bootc/initramfs-setup
   "initramfs-setup": { command: "setup-root", layout: "bootc" },
   "ostree-prepare-root": { command: "prepare-root", layout: "composefs" },
+  mkcomposefs: { command: "mkcomposefs", exact: true },
+  "composefs-info": { command: "composefs-info", exact: true },
+  "composefs-dump": { command: "composefs-dump", exact: true },
+  "mount.composefs": { command: "mount.composefs", exact: true },
 };
 
 /** @param calledAs argv[0], with or without directories */

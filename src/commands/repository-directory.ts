@@ -6,10 +6,10 @@ import { SealrootError } from "../errors/index.ts";
 
 /** The repository's directory; that of a physical root with a repository in it will do. @throws SealrootError SR-E201 */
 export function repositoryDirectory(path: string): string {
-  const isRepository = (directory: string): boolean => existsSync(join(directory, "objects")) && (existsSync(join(directory, "images")) || existsSync(join(directory, "meta.json")));
+  const isRepository = (directory: string): boolean => existsSync(join(directory, "meta.json")) || (existsSync(join(directory, "objects")) && existsSync(join(directory, "images")));
   const found = [path, join(path, "composefs")].find(isRepository);
   if (found !== undefined) return found;
-  throw new SealrootError("SR-E201", { details: [["looked at", path]], meaning: "a composefs repository has the directories objects and images", next: "give the path of the repository" });
+  throw new SealrootError("SR-E201", { details: [["looked at", path]], meaning: "a composefs repository has a file meta.json, or the directories objects and images", next: "give the path of the repository" });
 }
 
 /** The `objects/` of an OSTree repository. @throws SealrootError SR-E201 */

@@ -91,6 +91,38 @@ const catalogue = {
   "SR-E400": entry(60, "the new root mounts but cannot be read", "an object is missing, was changed, or has no fs-verity; or the kernel's overlay verity is broken (Linux 7.0.1 to 7.0.8)", "boot the previous entry or another kernel"),
   "SR-E401": entry(61, "the new root has no init program", "the image is not a bootable system, or init= names a file that it lacks", "check the image, and init= on the kernel command line"),
 
+  // 50x: images as files
+  "SR-E500": entry(25, "the tree cannot be written as an image", "something in it is larger, longer or more than the image format has room for", "leave the file out, or change it"),
+  "SR-E501": entry(26, "the file is not a composefs image", "it does not begin as composefs images do", "give the path of an image: a file that mkcomposefs or sealroot image create wrote"),
+  "SR-E502": entry(27, "the image is of a version that is not known", "a newer tool wrote it, or its first bytes are damaged", "use a newer sealroot"),
+  "SR-E503": entry(28, "the image is malformed", "the file is damaged, or no composefs tool wrote it", "write the image again, or fetch it again; compare its digest"),
+
+  // 51x: dumpfiles
+  "SR-E510": entry(29, "the dumpfile is malformed", "a line does not say what a file of the tree is, or says what no image can hold", "correct the line, or write the dumpfile again: composefs-info dump"),
+
+  // 52x: making repositories and images
+  "SR-E520": entry(83, "the directory cannot be read", "something in it may not be read, or the disk fails", "run as root; the path and the kernel's own words are above"),
+  "SR-E521": entry(84, "a file changed while it was read", "something writes to the directory, and an image of half of a change helps nobody", "stop what writes there, or make the image from a snapshot"),
+  "SR-E522": entry(85, "the directory is not what the recipe is for", "the recipe takes metadata from /usr, or empties a directory, that is not there", "give the root of a system, or another recipe: sealroot image create --help"),
+  "SR-E523": entry(86, "there is a repository already, of another kind", "a repository keeps its hash and its image format for good: its objects are named by it", "make another repository, or use this one as it is"),
+  "SR-E524": entry(87, "the filesystem has no fs-verity", "without it nothing notices when an object is changed", "ext4: tune2fs -O verity; btrfs and f2fs have it; or choose to do without: sealroot repo init --insecure"),
+  "SR-E525": entry(88, "an object cannot be written", "the filesystem of the repository is full or read-only, or the repository may not be written to", "check the space and the permissions, then run it again: what is there already is kept"),
+  "SR-E526": entry(89, "the recipe cannot be used", "the file is no recipe, or one with rules that this sealroot does not know", "give a recipe that sealroot image inspect printed, or the name of a preset"),
+  "SR-E527": entry(90, "the repository is for other images", "all objects of a repository are named by one hash, which the recipe has to use too", "make a repository for this hash: sealroot repo init --algorithm; or leave the algorithm to the repository"),
+  "SR-E528": entry(91, "the SELinux policy cannot be used", "the files in etc/selinux of the directory are malformed or cannot be read", "correct the policy, or use a recipe without it"),
+
+  // 54x: repositories, checked and cleaned up
+  "SR-E540": entry(54, "the repository is damaged", "an object does not have the content that its name says, or something that an image needs is missing", "restore what is bad from a good copy: sealroot fsck --repair FROM"),
+  "SR-E541": entry(55, "not everything could be repaired", "the source does not hold every object that is bad or missing, or holds it with other content", "repair from another source, or build or fetch the image again"),
+  "SR-E542": entry(56, "nothing was removed: what is still needed is not known", "an image, a stream, a reference or a boot entry that keeps others cannot be read, so what it keeps would be lost", "repair or remove what is named above, then run it again: sealroot fsck"),
+  "SR-E543": entry(57, "the repository is in use", "another program reads or writes it, and this one needs it for itself", "run it again when the other has ended, or with --wait"),
+  "SR-E544": entry(58, "there is no such image", "nothing in the repository has this digest or name, and there is no such file", "see: sealroot image ls"),
+  "SR-E545": entry(59, "a stream is damaged", "the object is no splitstream, or one that is cut short", "repair it from a good copy: sealroot fsck --repair FROM; or import it again"),
+  "SR-E546": entry(62, "objects that the image needs are missing", "an image holds no file content: that lies in the repository's objects, which have to be there first", "bring the objects, or leave them for later with --allow-missing"),
+  "SR-E547": entry(63, "the image is not the one that was expected", "the file's digest is another one than --digest names", "copy the file again; if it was built again, see what has changed: sealroot image diff"),
+  "SR-E548": entry(64, "the repository cannot be changed", "its filesystem is read-only or full, or it may not be written to", "remount it read-write, run as root, check the space"),
+  "SR-E549": entry(65, "the name stands for several images", "more than one image begins with these digits", "give more digits"),
+
   // 6xx: check-initramfs
   "SR-E600": entry(70, "the initramfs cannot boot a composefs root", "see the list of findings", "install what is missing, rebuild the initramfs"),
   "SR-E601": entry(71, "the file is not an initramfs", "it is neither a cpio archive, nor compressed by a method the kernel knows, nor a UKI", "give the path of an initramfs or a UKI"),

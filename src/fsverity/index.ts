@@ -2,4 +2,4 @@
 export { algorithmById, ALGORITHMS, BLOCK_SIZE, LOG2_BLOCK_SIZE, type VerityAlgorithm } from "./algorithm.ts";
 export { DESCRIPTOR_SIZE, encodeDescriptor } from "./descriptor.ts";
 export { descriptorDigest, fsverityDigest } from "./digest.ts";
-export { type MerkleResult, MerkleTree, type TreeBlockSink } from "./merkle.ts";
+export { type MerkleResult, MerkleTree, TreeBlockHasher, treeBlockSpan, type TreeBlockSink } from "./merkle.ts";

@@ -12,8 +12,8 @@ export const AT_EMPTY_PATH = 0x1000;
 // include/uapi/asm-generic/fcntl.h; the two directory flags differ on arm64
 const ARM = process.arch === "arm64";
 export const O = {
-  RDONLY: 0, WRONLY: 1, RDWR: 2, CREAT: 0o100, TRUNC: 0o1000, NONBLOCK: 0o4000, CLOEXEC: 0o2000000, PATH: 0o10000000,
-  DIRECTORY: ARM ? 0o40000 : 0o200000, NOFOLLOW: ARM ? 0o100000 : 0o400000,
+  RDONLY: 0, WRONLY: 1, RDWR: 2, CREAT: 0o100, EXCL: 0o200, NOCTTY: 0o400, TRUNC: 0o1000, NONBLOCK: 0o4000, CLOEXEC: 0o2000000, PATH: 0o10000000,
+  DIRECTORY: ARM ? 0o40000 : 0o200000, NOFOLLOW: ARM ? 0o100000 : 0o400000, TMPFILE: 0o20000000 | (ARM ? 0o40000 : 0o200000),
 } as const;
 
 // include/uapi/linux/openat2.h

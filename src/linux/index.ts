@@ -10,7 +10,8 @@ export {
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";
 export {
-  attachBeneath, attachMount, cloneMount, detachMount, FilesystemContext, MOUNT_ATTR, setMountAttributes,
+  attachBeneath, attachMount, cloneMount, detachMount, FilesystemContext, MOUNT_ATTR, setIdMapping, setMountAttributes,
 } from "./mount-api.ts";
+export { strerror } from "./strerror.ts";
 export { isErrno, SyscallError } from "./syscall-error.ts";
 export { measureVerity, type VerityMeasurement } from "./verity.ts";

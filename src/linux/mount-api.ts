@@ -104,6 +104,14 @@ export function setMountAttributes(mount: DirectoryDescriptor, attributes: numbe
   check(rawSyscall("mount_setattr", mount.fd, cString(""), AT_EMPTY_PATH, bytes, bytes.byteLength), () => `mount_setattr(${mount.label})`);
 }
 
+/** mount_setattr(2) with MOUNT_ATTR_IDMAP: owners on this mount, still detached, are those that a user namespace maps them to. */
+export function setIdMapping(mount: DirectoryDescriptor, namespace: DirectoryDescriptor): void {
+  const MOUNT_ATTR_IDMAP = 0x100000n;
+  const attr = new BigUint64Array([MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(namespace.fd)]);
+  const bytes = new Uint8Array(attr.buffer);
+  check(rawSyscall("mount_setattr", mount.fd, cString(""), AT_EMPTY_PATH, bytes, bytes.byteLength), () => `mount_setattr(${mount.label}, idmap ${namespace.label})`);
+}
+
 /** umount2(2) with MNT_DETACH, with all that is mounted below: the mount on top at a path, or the very mount whose root a descriptor holds. */
 export function detachMount(target: string | Descriptor): void {
   const [path, flags, label] = typeof target === "string" ? [target, MNT_DETACH | UMOUNT_NOFOLLOW, target] : [target.path, MNT_DETACH, target.label];

@@ -16,7 +16,7 @@ export type VerityMeasurement =
   | { readonly kind: "unsupported"; readonly errno: string };
 
 /** FS_IOC_MEASURE_VERITY: the digest that the kernel holds every read of this very descriptor against. */
-export function measureVerity(file: Descriptor): VerityMeasurement {
+export function measureVerity(file: Pick<Descriptor, "fd" | "label">): VerityMeasurement {
   const buffer = new Uint8Array(4 + LARGEST_DIGEST);
   const view = new DataView(buffer.buffer);
   view.setUint16(2, LARGEST_DIGEST, true);

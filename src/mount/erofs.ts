@@ -12,21 +12,21 @@ import { attachLoop, type Descriptor, ERRNO, FilesystemContext, isErrno } from "
 import { climb, type Climbed } from "./ladder.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** @returns a detached, read-only mount */
-export function mountImage(image: Descriptor, scratch: Scratch): Climbed<Descriptor> {
+/** @param flags further mount options without a value, e.g. `noacl` @returns a detached, read-only mount */
+export function mountImage(image: Descriptor, scratch: Scratch, flags: readonly string[] = []): Climbed<Descriptor> {
   return climb(
     [
-      { name: "file", climb: () => mountFrom(image.path, image.label) },
-      { name: "loop device", climb: () => mountImageByLoop(image, scratch) },
+      { name: "file", climb: () => mountFrom(image.path, image.label, flags) },
+      { name: "loop device", climb: () => mountImageByLoop(image, scratch, flags) },
     ],
     [ERRNO.ENOTBLK],
   );
 }
 
 /** By a loop device only: that is no level of stacking, where a file-backed image is one on some kernels. */
-export function mountImageByLoop(image: Descriptor, scratch: Scratch): Descriptor {
+export function mountImageByLoop(image: Descriptor, scratch: Scratch, flags: readonly string[] = []): Descriptor {
   using loop = loopDevice(image, scratch);
-  return mountFrom(loop.path, image.label);
+  return mountFrom(loop.path, image.label, flags);
 }
 
 /** What is missing here is not EROFS, and the catalogue's words for a missing driver would send a person after that. */
@@ -45,9 +45,10 @@ function loopDevice(image: Descriptor, scratch: Scratch): Descriptor {
   }
 }
 
-function mountFrom(source: string, label: string): Descriptor {
+function mountFrom(source: string, label: string, flags: readonly string[]): Descriptor {
   using context = new FilesystemContext("erofs");
   context.setFlag("ro");
+  for (const flag of flags) context.setFlag(flag);
   context.setString("source", source);
   return context.mount(0, label);
 }

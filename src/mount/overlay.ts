@@ -20,6 +20,8 @@ export interface OverlayLayers {
   readonly lower: Descriptor;
   /** The object store, opened for reading; with it the overlay understands metacopy files. */
   readonly data?: Descriptor;
+  /** Further object stores, in the order in which they are searched after the first. */
+  readonly moreData?: readonly Descriptor[];
   readonly writable?: { readonly upper: Descriptor; readonly work: Descriptor };
   /** verity=require. There is no rung that leaves it out. */
   readonly verity: boolean;
@@ -67,10 +69,12 @@ function withContext(layers: OverlayLayers, nameLayers: (context: FilesystemCont
   return context.mount(layers.readOnly ? MOUNT_ATTR.RDONLY : 0, layers.source);
 }
 
+const stores = ({ data, moreData = [] }: OverlayLayers): readonly Descriptor[] => (data === undefined ? [] : [data, ...moreData]);
+
 const byDescriptor = (layers: OverlayLayers): Descriptor =>
   withContext(layers, (context) => {
     context.setDescriptor("lowerdir+", layers.lower);
-    if (layers.data !== undefined) context.setDescriptor("datadir+", layers.data);
+    for (const data of stores(layers)) context.setDescriptor("datadir+", data);
     if (layers.writable === undefined) return;
     context.setDescriptor("upperdir", layers.writable.upper);
     context.setDescriptor("workdir", layers.writable.work);
@@ -79,13 +83,13 @@ const byDescriptor = (layers: OverlayLayers): Descriptor =>
 const byPath = (layers: OverlayLayers): Descriptor =>
   withContext(layers, (context) => {
     context.setString("lowerdir+", layers.lower.path);
-    if (layers.data !== undefined) context.setString("datadir+", layers.data.path);
+    for (const data of stores(layers)) context.setString("datadir+", data.path);
     setWritable(context, layers);
   });
 
 const byList = (layers: OverlayLayers, separator: "::" | ":"): Descriptor =>
   withContext(layers, (context) => {
-    context.setString("lowerdir", layers.data === undefined ? layers.lower.path : `${layers.lower.path}${separator}${layers.data.path}`);
+    context.setString("lowerdir", [layers.lower, ...stores(layers)].map(({ path }) => path).join(separator));
     setWritable(context, layers);
   });
 

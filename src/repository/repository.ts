@@ -20,7 +20,7 @@ export function unreadable(path: string, error: unknown): unknown {
 }
 
 /** A lookup that found nothing is a value. */
-function openInside(directory: Descriptor, path: string, flags: number): Descriptor | undefined {
+export function openInside(directory: Descriptor, path: string, flags: number): Descriptor | undefined {
   try {
     return openAt(directory, path, flags, BENEATH);
   } catch (error) {
@@ -67,6 +67,11 @@ export class Repository implements Disposable {
   static open(sysroot: Descriptor): Repository {
     using directory = openInside(sysroot, REPOSITORY, O.RDONLY | O.DIRECTORY);
     if (directory === undefined) throw new SealrootError("SR-E201", { details: [["looked for", `${sysroot.label}/${REPOSITORY}`]] });
+    return Repository.at(directory);
+  }
+
+  /** The repository that is this directory, which is taken over. @throws SealrootError SR-E202, SR-E204 */
+  static at(directory: Descriptor): Repository {
     using file = openFile(directory, "meta.json");
     const meta = file === undefined ? undefined : parseMeta(readMeta(file), file.label);
     return new Repository(directory.take(), meta);

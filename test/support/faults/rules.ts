@@ -23,6 +23,10 @@ export interface Faults {
   readonly measured?: string;
   /** Regular files have these permission bits, however they were set: a file system that does not keep them. */
   readonly permissions?: number;
+  /** The program is killed (SIGKILL) instead of the call of this number among those that change a filesystem; from 0. */
+  readonly killAt?: number;
+  /** A file that gets a line for each call that changes a filesystem. */
+  readonly changes?: string;
   /** A file that gets a line for each call: number, name, result. */
   readonly log?: string;
 }
@@ -37,6 +41,22 @@ const FSCONFIG_CREATE = 6;
 const MOVE_MOUNT_BENEATH = 0x200;
 /** What undoes, and what cannot be undone: a kernel in which these fail leaves no one a choice. */
 const UNDO = new Set(["close", "umount2", "unlinkat", "exit_group"]);
+
+/** Calls that leave something behind. openat2 and openat count where they create, ioctl where it enables fs-verity or clones. */
+const CHANGING = new Set([
+  "write", "unlinkat", "renameat2", "linkat", "symlinkat", "mkdirat", "mknodat", "fchmod", "fchmodat", "fchownat", "ftruncate", "copy_file_range", "setxattr", "fsync", "syncfs",
+]);
+const CHANGING_REQUESTS = [0x40806685, 0x40049409];
+const O_CREAT = 0o100;
+const O_TMPFILE = 0o20000000;
+
+function changes(name: string, [first, second, third]: readonly Argument[]): boolean {
+  // standard output and error are no filesystem
+  if (name === "write") return typeof first === "number" && first > 2;
+  if (name === "ioctl") return CHANGING_REQUESTS.includes(Number(second));
+  const flags = name === "openat" ? Number(third) : name === "openat2" && third instanceof Uint8Array ? new DataView(third.buffer, third.byteOffset).getUint32(0, true) : undefined;
+  return flags === undefined ? CHANGING.has(name) : (flags & (O_CREAT | O_TMPFILE)) !== 0;
+}
 
 const decoder = new TextDecoder();
 const text = (argument: Argument | undefined): string => (argument instanceof Uint8Array ? decoder.decode(argument.subarray(0, argument.indexOf(0))) : "");
@@ -90,8 +110,13 @@ export function underRules(real: Syscall): Syscall {
   const faults: Faults = JSON.parse(process.env["FAULTS"] ?? "{}") as Faults;
   const types = new Map<number, string>();
   let number = 0;
+  let changed = 0;
   return (name, ...args) => {
     const current = number++;
+    if ((faults.killAt !== undefined || faults.changes !== undefined) && changes(name, args)) {
+      if (faults.changes !== undefined) appendFileSync(faults.changes, `${changed} ${name}\n`);
+      if (changed++ === faults.killAt) process.kill(process.pid, "SIGKILL");
+    }
     const done = (result: number, why = ""): number => {
       if (faults.log !== undefined) appendFileSync(faults.log, `${current} ${name} ${result}${why}\n`);
       return result;

@@ -70,9 +70,9 @@ async function prepare(release: Release): Promise<string> {
 }
 
 /** The list of sources exists only while apt runs. */
-async function withSources<T>(directory: string, base: string, release: Release, work: (options: readonly string[]) => Promise<T>): Promise<T> {
+async function withSources<T>(directory: string, base: string, release: Release, work: (options: readonly string[]) => Promise<T>, kind: "deb" | "deb-src" = "deb"): Promise<T> {
   const list = join(directory, `sources-${process.pid}.list`);
-  writeFileSync(list, `deb [signed-by=${KEYRING}] ${base} ${release} main\n`);
+  writeFileSync(list, `${kind} [signed-by=${KEYRING}] ${base} ${release} main\n`);
   const settings: Readonly<Record<string, string>> = {
     "Dir::Etc::sourcelist": list,
     "Dir::Etc::sourceparts": join(directory, "parts"),
@@ -124,6 +124,33 @@ export async function unpack(release: Release, names: readonly string[], target:
   try {
     await withSources(directory, archive ?? "", release, (options) => run(["apt-get", ...options, "-q", "download", ...names], { cwd: download, timeout: 600 }));
     for (const file of readdirSync(download)) await run(["dpkg-deb", "-x", join(download, file), target]);
+  } finally {
+    rmSync(download, { recursive: true, force: true });
+  }
+}
+
+/** Downloads the upstream source of a source package and unpacks it into `target`: the original archive, without Debian's own files. */
+export async function unpackSource(release: Release, name: string, target: string): Promise<void> {
+  const base = await archiveFor(release);
+  // lists of its own: apt removes those that are not of the sources at hand
+  const directory = join(cacheTop, `apt-${release}-source`);
+  const download = join(directory, `download-${process.pid}`);
+  for (const part of ["lists/partial", "archives/partial", "parts"]) mkdirSync(join(directory, part), { recursive: true });
+  writeFileSync(join(directory, "status"), "");
+  rmSync(download, { recursive: true, force: true });
+  mkdirSync(download);
+  try {
+    await withSources(
+      directory, base, release,
+      async (options) => {
+        await run(["apt-get", ...options, "-q", "update", "--error-on=any"], { timeout: 300 });
+        await run(["apt-get", ...options, "-q", "source", "--download-only", name], { cwd: download, timeout: 600 });
+      },
+      "deb-src",
+    );
+    const original = readdirSync(download).find((file) => /\.orig\.tar\.[a-z0-9]+$/.test(file));
+    if (original === undefined) throw new Error(`the source package ${name} has no original archive: ${readdirSync(download).join(", ")}`);
+    await run(["tar", "-xf", join(download, original), "-C", target, "--strip-components=1"]);
   } finally {
     rmSync(download, { recursive: true, force: true });
   }

@@ -16,6 +16,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   attr: "setfattr",
   "busybox-static": "busybox",
   kmod: "depmod",
+  // the C tools' test suite makes its random trees with it
+  python3: "python3",
   lz4: "lz4",
   "xz-utils": "xz",
   zstd: "zstd",

@@ -6,7 +6,7 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { acquireSettings, archiveFor, type Release, unpack } from "./archive.ts";
+import { acquireSettings, archiveFor, type Release, unpack, unpackSource } from "./archive.ts";
 import { cached, cacheTop } from "./cache.ts";
 import { hostPackages, KEYRING } from "./host.ts";
 import { step } from "./progress.ts";
@@ -65,6 +65,11 @@ export function composefsPackage(): Promise<string> {
   return cached("composefs", ["forky", "1"], (directory) =>
     step("composefs tools", () => unpack("forky", ["composefs", "libcomposefs1"], directory)),
   );
+}
+
+/** The C tools' source with its test suite, of the version of composefsPackage(). */
+export function composefsSource(): Promise<string> {
+  return cached("composefs-source", ["forky", "1"], (directory) => step("composefs source and tests", () => unpackSource("forky", "composefs", directory)));
 }
 
 export interface ChrootOptions {

@@ -1,0 +1,88 @@
+/** `sealroot fsck`: is everything in a repository what its name says, and what does it hurt where it is not? */
+
+import type { Deployed } from "../deployments/index.ts";
+import { SealrootError } from "../errors/index.ts";
+import type { RepositoryContents } from "../repository/contents.ts";
+import { Fsck } from "../repository/fsck.ts";
+import { asSealrootError, type CommandHelp, errorRecord, parseArguments, renderError } from "../terminal/index.ts";
+import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
+import { repairAll } from "./fsck-repair.ts";
+import { type FsckReport, fsckText, reportOf } from "./fsck-report.ts";
+import { checkAllObjects, checkShard } from "./fsck-shards.ts";
+import { lockRepository, openRepository, REPOSITORY_OPTION, requireImage, WAIT_OPTION } from "./open-repository.ts";
+import { errorStyle, outputStyle, print, printError, printJson } from "./output.ts";
+import { openProgress } from "./progress.ts";
+
+export const help: CommandHelp = {
+  name: "fsck",
+  summary: "Check a repository: every object against its name, every image, stream, link and reference.",
+  description:
+    "Says which images, deployments and boot entries a bad object hurts, and which of their files. Objects with fs-verity are measured by\n" +
+    "the kernel and read to their end, so that it checks every block; others are hashed, on all processors. --repair copies good objects\n" +
+    "from another repository, an object store, or any directory that holds files with that content; each is checked before it takes the\n" +
+    "place of the bad one.",
+  options: {
+    repo: REPOSITORY_OPTION,
+    image: { kind: "value", value: "IMAGE", help: "only this image and its objects: a digest, its first digits, or a reference" },
+    quick: { kind: "flag", help: "images, links, streams and references; of objects only that they are there, with the right size" },
+    repair: { kind: "value", value: "FROM", help: "replace what is bad or missing by good copies from this directory" },
+    ...DEPLOYED_OPTIONS,
+    jobs: { kind: "value", value: "N", help: "processes that hash objects (default: one for each processor)" },
+    wait: WAIT_OPTION,
+    json: { kind: "flag", help: "print JSON" },
+    shard: { kind: "value", help: "", hidden: true },
+  },
+  examples: [
+    ["sealroot fsck", "everything in /sysroot/composefs"],
+    ["sealroot fsck --image 3d0e4c --quick", "can this image be booted, as far as can be told in a moment?"],
+    ["sealroot fsck --repair /run/media/usb/composefs", "copy what is bad or missing from another repository"],
+  ],
+};
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(help, argv);
+  using contents = openRepository(parsed);
+  const shard = parsed.value("shard");
+  if (shard !== undefined) {
+    checkShard(contents, shard);
+    return 0;
+  }
+  const from = parsed.value("repair");
+  const jobs = parsed.value("jobs") ?? "0";
+  if (!/^\d{1,3}$/.test(jobs)) throw new SealrootError("SR-E100", { summary: `--jobs ${JSON.stringify(jobs)} is no number`, next: "see: sealroot fsck --help" });
+  lockRepository(contents, from === undefined ? "shared" : "exclusive", parsed.flag("wait"));
+  const named = parsed.value("image");
+  const image = named === undefined ? undefined : requireImage(contents, named).name;
+  using progress = openProgress();
+  const fsck = new Fsck(contents, { quick: parsed.flag("quick"), image }, progress);
+  if (image !== undefined || parsed.flag("quick")) fsck.checkObjects();
+  else await checkAllObjects(fsck, contents.directory.label, Number(jobs), progress);
+  let links = fsck.checkLinks();
+  const repaired = from === undefined ? undefined : repairAll(fsck, links, from, progress);
+  if (repaired !== undefined) links = repaired.links;
+  const deployed = tryDeployed(() => deployedOf(parsed, contents.directory.label));
+  const report = reportOf(fsck, links, deployed, repaired, parsed.flag("quick"), image);
+  progress.clear();
+  return finish(report, contents, parsed.flag("json"), from !== undefined);
+}
+
+/** What an unreadable boot entry keeps is for gc to know; here it is only said. */
+function tryDeployed(find: () => Deployed): Deployed {
+  try {
+    return find();
+  } catch (thrown) {
+    const error = asSealrootError(thrown);
+    if (error.code !== "SR-E542") throw thrown;
+    return { images: [], places: [], notes: [`who needs the images is not known: ${error.details.map(([, text]) => text).join(": ")}`] };
+  }
+}
+
+function finish(report: FsckReport, contents: RepositoryContents, json: boolean, repair: boolean): number {
+  const error = report.ok ? undefined : new SealrootError(repair ? "SR-E541" : "SR-E540", { details: [["repository", contents.directory.label], ["found", report.summary]] });
+  if (json) printJson({ ...report, ...(error === undefined ? {} : { error: errorRecord(error) }) });
+  else {
+    print(fsckText(report, outputStyle()));
+    if (error !== undefined) printError(renderError(error, undefined, errorStyle()));
+  }
+  return error?.exit ?? 0;
+}

@@ -1,0 +1,89 @@
+/** `sealroot gc`: removes from a repository what nothing needs any more. */
+
+import { planGc, type GcPlan, performGc, type Root } from "../repository/gc.ts";
+import { type CommandHelp, fewLines, parseArguments, printable } from "../terminal/index.ts";
+import { formatBytes, formatCount } from "../terminal/progress.ts";
+import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
+import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
+import { outputStyle, print, printJson } from "./output.ts";
+import { openProgress } from "./progress.ts";
+
+export const help: CommandHelp = {
+  name: "gc",
+  summary: "Remove from a repository what nothing needs any more.",
+  description:
+    "Kept is what references (images/refs, streams/refs), deployments (state/deploy), boot entries and unified kernel images name, the\n" +
+    "running system's image, and all that these refer to. If one of them cannot be read nothing is removed. An image that nothing names\n" +
+    "goes, and its signatures with it. What is no part of a repository is left alone.",
+  options: {
+    repo: REPOSITORY_OPTION,
+    ...DEPLOYED_OPTIONS,
+    "keep-signed": { kind: "flag", help: "a commit or signature keeps its image too" },
+    "dry-run": { kind: "flag", help: "only say what would be removed" },
+    list: { kind: "flag", help: "with --dry-run: every path that would be removed, one a line, and nothing else" },
+    wait: WAIT_OPTION,
+    json: { kind: "flag", help: "print JSON" },
+  },
+  examples: [
+    ["sealroot gc --dry-run", "what would go, how much that is, and what keeps the rest"],
+    ["sealroot gc --repo build/repo --keep-signed", "a repository that images are built in"],
+  ],
+};
+
+export function run(argv: readonly string[]): number {
+  const parsed = parseArguments(help, argv);
+  const dryRun = parsed.flag("dry-run") || parsed.flag("list");
+  using contents = openRepository(parsed);
+  lockRepository(contents, dryRun ? "shared" : "exclusive", parsed.flag("wait"));
+  using progress = openProgress();
+  const deployed = deployedOf(parsed, contents.directory.label);
+  const roots: Root[] = deployed.images.map(({ digest, by }) => ({ name: digest, by }));
+  if (parsed.flag("keep-signed")) roots.push(...contents.commitDirectories().map((digest) => ({ name: digest, by: `commits/${digest}` })));
+  const paths: string[] = [];
+  const plan = planGc(contents, roots, progress, parsed.flag("list") ? (path) => void paths.push(path) : undefined);
+  if (!dryRun) performGc(contents, plan, progress);
+  progress.clear();
+  if (parsed.flag("list")) {
+    print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...paths].map((path) => `${printable(path)}\n`).join(""));
+    return 0;
+  }
+  const notes = [...deployed.notes, ...plan.notes];
+  if (parsed.flag("json")) printJson(record(plan, notes, deployed.places, dryRun));
+  else print(text(plan, notes, dryRun));
+  return 0;
+}
+
+const some = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`;
+
+function text(plan: GcPlan, notes: readonly string[], dryRun: boolean): string {
+  const style = outputStyle();
+  const links = (category: string): number => plan.links.filter((link) => link.category === category).length;
+  const parts = [some(links("images"), "image"), some(links("streams"), "stream"), `${some(plan.objects, "object")} (${formatBytes(plan.bytes)})`];
+  const kept = [some(plan.kept.filter(({ link }) => link.category === "images").length, "image"), some(plan.kept.filter(({ link }) => link.category === "streams").length, "stream"), some(plan.keptObjects, "object")];
+  const rows: (readonly [string, string])[] = [["kept", kept.join(", ")]];
+  const add = (label: string, lines: readonly string[]): void => void rows.push(...fewLines(lines).map((line) => [label, line] as const));
+  add("needed", plan.kept.map(({ link, by }) => `${link.path}  (${by.join(", ")})`));
+  add(dryRun ? "would go" : "removed", plan.links.map(({ path }) => path));
+  add("signatures", plan.commits.map((digest) => `commits/${digest}`));
+  add("unfinished", plan.temporary);
+  add("left alone", plan.foreign.map(({ path, found }) => `${path}  (${found})`));
+  add("note", notes);
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [
+    style.bold(`${dryRun ? "would remove" : "removed"} ${parts.join(", ")}`),
+    ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${printable(value)}`),
+    "",
+  ].join("\n");
+}
+
+function record(plan: GcPlan, notes: readonly string[], places: readonly string[], dryRun: boolean): Record<string, unknown> {
+  const namesOf = (category: string): string[] => plan.links.filter((link) => link.category === category).map(({ name }) => name);
+  return {
+    dryRun,
+    removed: { objects: plan.objects, bytes: plan.bytes, images: namesOf("images"), streams: namesOf("streams"), commits: plan.commits, recipes: plan.recipes, temporary: plan.temporary },
+    kept: { objects: plan.keptObjects, entries: plan.kept.map(({ link, by }) => ({ path: link.path, by })) },
+    foreign: plan.foreign,
+    lookedAt: places,
+    notes,
+  };
+}

@@ -1,0 +1,129 @@
+/** `sealroot image import`: an image file that somebody else made becomes an image of the repository. */
+
+import { SealrootError } from "../errors/index.ts";
+import { statAt, SyscallError } from "../linux/index.ts";
+import type { RepositoryContents } from "../repository/contents.ts";
+import { Drafts } from "../repository/drafts.ts";
+import { demandsVerity } from "../repository/fsck.ts";
+import { objectsNeeded } from "../repository/image-file.ts";
+import { objectName } from "../repository/object-name.ts";
+import { ObjectSource } from "../repository/object-source.ts";
+import { checkReference, publishImage } from "../repository/publish.ts";
+import { replaceObject } from "../repository/repair.ts";
+import { openFile } from "../repository/repository.ts";
+import { pathText } from "../tree/diff.ts";
+import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
+import { parseDigest } from "./image-digest.ts";
+import { ImageOperand, imageArgument, openImageFile, type ReadOperand } from "./image-operand.ts";
+import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
+import { print, printError, printJson } from "./output.ts";
+import { openProgress } from "./progress.ts";
+
+export const help: CommandHelp = {
+  name: "image import",
+  operands: "FILE",
+  operandCount: [1, 1],
+  summary: "Take an image file into the repository: read and checked whole, stored as an object, and given its name.",
+  description: "Nothing is published before the image and its objects are on the disk. The objects that it needs have to be in the repository, or\nare copied from --objects.",
+  options: {
+    repo: REPOSITORY_OPTION,
+    name: { kind: "value", value: "NAME", help: "a reference, which keeps the image when sealroot gc runs" },
+    digest: { kind: "value", value: "DIGEST", help: "the digest that the image must have, as its builder printed it" },
+    objects: { kind: "value", value: "FROM", help: "where missing objects are: a store, a repository, or any directory with those files" },
+    "allow-missing": { kind: "flag", help: "import it although objects are missing, and say how many" },
+    wait: WAIT_OPTION,
+    json: { kind: "flag", help: "print JSON" },
+  },
+  examples: [
+    ["sealroot image import system.erofs --objects store --name system", "what mkcomposefs --digest-store=store has made"],
+    ["sealroot image import system.erofs --digest v1-sha256-12:3d0e…", "only if it is this very image"],
+  ],
+};
+
+const MOST_NAMED = 8;
+
+export function run(argv: readonly string[]): number {
+  const parsed = parseArguments(help, argv);
+  const [path = ""] = parsed.operands;
+  const reference = parsed.value("name");
+  if (reference !== undefined) checkReference(reference);
+  using contents = openRepository(parsed);
+  lockRepository(contents, "shared", parsed.flag("wait"));
+  using operand = new ImageOperand(path, openImageFile(path), undefined, undefined);
+  const image = operand.read(contents.algorithm);
+  checkDigest(image, parsed.value("digest"), path);
+  using progress = openProgress();
+  const missing = missingObjects(contents, image);
+  const from = parsed.value("objects");
+  const verity = demandsVerity(contents) ? "required" : "tried";
+  try {
+    using drafts = new Drafts(contents.directory);
+    let copied = 0;
+    if (from !== undefined && missing.size > 0) {
+      using source = new ObjectSource(from);
+      const sizes = new Set([...missing.values()].map(({ size }) => size));
+      progress.begin("copying objects", { items: missing.size, bytes: [...missing.values()].reduce((sum, { size }) => sum + size, 0) });
+      for (const [hex, { size }] of [...missing]) {
+        const id = Uint8Array.fromHex(hex);
+        for (const candidate of source.candidates(id, size, sizes)) {
+          if (replaceObject(contents, id, candidate, verity, drafts.directory).result !== "staged") continue;
+          missing.delete(hex);
+          copied += 1;
+          break;
+        }
+        progress.advance(1, size);
+      }
+    }
+    progress.clear();
+    if (missing.size > 0 && !parsed.flag("allow-missing")) {
+      const named = [...missing].slice(0, MOST_NAMED).map(([hex, { path: file }]) => ["missing", `objects/${hex.slice(0, 2)}/${hex.slice(2)}  (${file})`] as const);
+      throw new SealrootError("SR-E546", { details: [["image", path], ...named, ...(missing.size > named.length ? [["…", `and ${missing.size - named.length} more`] as const] : [])] });
+    }
+    store(contents, image, operand, verity, drafts);
+    publishImage(contents.directory, image.digest, reference, drafts.directory);
+    const argument = imageArgument(image.format, image.hash, image.digest, verity !== "required", false);
+    if (parsed.flag("json")) printJson({ digest: image.digest, algorithm: image.hash, format: image.format, argument, reference: reference ?? null, copied, missing: [...missing.keys()] });
+    else print(`${image.hash}:${image.digest}\n`);
+    if (missing.size > 0) printError(`sealroot: ${missing.size} objects that ${printable(path)} needs are missing\n`);
+    return 0;
+  } catch (error) {
+    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the image cannot be stored", cause: error });
+    throw error;
+  }
+}
+
+function checkDigest({ digest, hash, format }: ReadOperand, expected: string | undefined, path: string): void {
+  if (expected === undefined) return;
+  const named = parseDigest(expected, "image import");
+  if (named.digest === digest && named.algorithm === hash && (!expected.includes(":") || named.descriptor.startsWith(format === "v2" ? "v2" : "v1"))) return;
+  throw new SealrootError("SR-E547", { details: [["file", path], ["expected", `${named.descriptor}:${named.digest}`], ["found", `${format === "v2" ? "v2" : "v1"}-${hash}-12:${digest}`]] });
+}
+
+/** By id in hexadecimal digits, with the first file that has this content. */
+function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadOperand): Map<string, { readonly size: number; readonly path: string }> {
+  const missing = new Map<string, { readonly size: number; readonly path: string }>();
+  const nameOf = (inode: number): string => pathText(tree.path(inode));
+  objectsNeeded(tree, contents.idLength, (id, size, inode) => {
+    const hex = id.toHex();
+    if (missing.has(hex)) return;
+    using file = openFile(contents.directory, `objects/${objectName(id)}`);
+    if (file === undefined || statAt(file).size !== size) missing.set(hex, { size, path: nameOf(inode) });
+  }, (inode) => {
+    throw new SealrootError("SR-E546", {
+      summary: `the image is not for a ${contents.algorithm} repository`,
+      details: [["file", nameOf(inode)], ["found", `content in no object of that algorithm${algorithm === contents.algorithm ? "" : `; the image's objects are of ${algorithm}`}`]],
+      meaning: "an image names its objects by digests of one algorithm, and a repository has objects of one",
+      next: "build it with the repository's algorithm, or make a repository of the other",
+    });
+  });
+  return missing;
+}
+
+function store(contents: RepositoryContents, { digest }: ReadOperand, operand: ImageOperand, verity: "required" | "tried", drafts: Drafts): void {
+  const id = Uint8Array.fromHex(digest);
+  // the bytes are read once more, and compared with the digest while they are copied
+  using again = openImageFile(operand.file.path);
+  const { result } = replaceObject(contents, id, again, verity, drafts.directory);
+  if (result === "wrong content") throw new SealrootError("SR-E547", { summary: "the file changed while it was read", details: [["file", operand.text]] });
+  if (result === "no fs-verity") throw new SealrootError("SR-E548", { summary: "the repository demands fs-verity, and its filesystem has none", details: [["repository", contents.directory.label]] });
+}

@@ -1,0 +1,114 @@
+/** An image that a command is given: one of a repository, by digest or name, or a file. */
+
+import { SealrootError } from "../errors/index.ts";
+import { fsverityDigest } from "../fsverity/index.ts";
+import { type Descriptor, HERE, O, openAt, openPath, statAt, SyscallError } from "../linux/index.ts";
+import type { Link, RepositoryContents } from "../repository/contents.ts";
+import { type ParsedImage, readWhole } from "../repository/image-file.ts";
+import { objectName } from "../repository/object-name.ts";
+import { openFile } from "../repository/repository.ts";
+import type { ParsedArguments } from "../terminal/index.ts";
+import { readImage } from "../erofs/index.ts";
+import { findImage, openRepository } from "./open-repository.ts";
+
+export class ImageOperand implements Disposable {
+  /** As it was given. */
+  readonly text: string;
+  /** At its beginning. */
+  readonly file: Descriptor;
+  /** Where it was found; undefined for a file. */
+  readonly link: Link | undefined;
+  readonly contents: RepositoryContents | undefined;
+
+  constructor(text: string, file: Descriptor, link: Link | undefined, contents: RepositoryContents | undefined) {
+    this.text = text;
+    this.file = file;
+    this.link = link;
+    this.contents = contents;
+  }
+
+  [Symbol.dispose](): void {
+    this.file.close();
+    this.contents?.[Symbol.dispose]();
+  }
+
+  /** The image, with the digest that it has. @param algorithm of the digest; default that of the repository, or of the image's objects */
+  read(algorithm?: "sha256" | "sha512"): ReadOperand {
+    const bytes = readWhole(this.file);
+    const image = readImage(bytes);
+    const hash = algorithm ?? this.contents?.algorithm ?? image.algorithm;
+    return { ...image, bytes, hash, digest: fsverityDigest(bytes, hash).toHex() };
+  }
+}
+
+export interface ReadOperand extends ParsedImage {
+  readonly bytes: Uint8Array;
+  readonly hash: "sha256" | "sha512";
+  /** fs-verity digest of the file as it was read, lower-case hex. */
+  readonly digest: string;
+}
+
+/** A path that cannot be a reference; `release/44` can. */
+const isPath = (text: string): boolean => /^\.{0,2}\//.test(text);
+
+/** @throws SealrootError SR-E544 when there is neither, SR-E603 for a file that cannot be read */
+export function openImageOperand(parsed: ParsedArguments, text: string): ImageOperand {
+  if (isPath(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
+  const contents = tryRepository(parsed);
+  let found: ImageOperand | undefined;
+  try {
+    const link = contents instanceof SealrootError ? undefined : findImage(contents, text);
+    if (link !== undefined && !(contents instanceof SealrootError)) {
+      const file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectName(link.id)}`);
+      if (file === undefined) throw new SealrootError("SR-E540", { summary: "the image's object is missing", details: [["image", link.path], ["looked for", link.text]] });
+      found = new ImageOperand(text, file, link, contents);
+      return found;
+    }
+  } finally {
+    if (found === undefined && !(contents instanceof SealrootError)) contents[Symbol.dispose]();
+  }
+  if (isFile(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
+  throw new SealrootError("SR-E544", {
+    details: [["looked for", text], contents instanceof SealrootError ? ["repository", [contents.message, ...contents.details.map(([, path]) => path)].join(": ")] : ["repository", contents.directory.label]],
+  });
+}
+
+/** Without a repository the operand may still be a file. */
+function tryRepository(parsed: ParsedArguments): RepositoryContents | SealrootError {
+  try {
+    return openRepository(parsed);
+  } catch (error) {
+    if (error instanceof SealrootError && error.code === "SR-E201" && parsed.value("repo") === undefined) return error;
+    throw error;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statAt(HERE, path).type === "regular file";
+  } catch {
+    return false;
+  }
+}
+
+export function openImageFile(path: string): Descriptor {
+  try {
+    // looked at before it is opened: a FIFO would wait
+    using found = openPath(path, O.PATH);
+    const { type } = statAt(found);
+    if (type !== "regular file") throw new SealrootError("SR-E603", { details: [["file", path], ["found", `a ${type}, not a regular file`]] });
+    return openAt(HERE, found.path, O.RDONLY, 0);
+  } catch (error) {
+    if (error instanceof SyscallError) throw new SealrootError("SR-E603", { details: [["file", path]], cause: error });
+    throw error;
+  }
+}
+
+/**
+ * The argument of a kernel command line for an image: V0 and V1 have one name, since the same programs read them.
+ * @param insecure whether fs-verity may be missing @param short `composefs=`, all that bootc's own programs understand
+ */
+export function imageArgument(format: ParsedImage["format"], hash: "sha256" | "sha512", digest: string, insecure: boolean, short: boolean): string {
+  const mark = insecure ? "?" : "";
+  return short ? `composefs=${mark}${digest}` : `composefs.digest=${mark}v${format === "v2" ? 2 : 1}-${hash}-12:${digest}`;
+}

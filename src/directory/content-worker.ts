@@ -1,0 +1,18 @@
+/** A thread that works off the ring until it is closed. A file of its own in the executable: see build.ts. */
+
+import { Ring } from "./ring.ts";
+import { Work } from "./work.ts";
+
+declare const self: { onmessage: ((event: { readonly data: unknown }) => void) | null };
+
+self.onmessage = ({ data }) => {
+  if (!(data instanceof SharedArrayBuffer)) return;
+  // the executable starts with the machine code compiler all but off
+  Bun.unsafe.setJITPolicy(1);
+  const ring = new Ring(data);
+  using work = new Work(ring);
+  ring.join();
+  do {
+    for (let slot = ring.claim(); slot !== undefined; slot = ring.claim()) work.perform(slot);
+  } while (ring.waitForWork());
+};

@@ -1,0 +1,5 @@
+/** Images: trees become EROFS files of the three formats that composefs has, and such files become trees. Pure. */
+export { chooseFormat } from "./choose.ts";
+export { type ImageFormat } from "./format.ts";
+export { MAX_DEPTH, MEMORY_FACTOR, readImage, type ReadImage } from "./read.ts";
+export { type ImageOptions, writeImage, writeImageBytes } from "./write.ts";

@@ -1,0 +1,251 @@
+/**
+ * Images become trees again, from bytes that anybody may have written. What composefs cannot have written is refused, so that a tree
+ * says all that a mounted image would do.
+ *
+ * Bounds: no part of an image belongs to two inodes, so time and memory grow with the file's length: at most MEMORY_FACTOR bytes for
+ * each of its bytes. Directories are at most MAX_DEPTH deep, and nothing here calls itself.
+ */
+
+import type { VerityAlgorithm } from "../fsverity/index.ts";
+import { type Attributes, type Data, type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, TYPE, typeOf } from "../tree/index.ts";
+import { BLOCK, chunkBits, chunkCount, FILE_TYPE, fileTypeOf, HOLE, type ImageFormat, INODES_AT, LAYOUT, LOG2_BLOCK, MAX_CONTENT, MAX_FILE_SIZE, MAX_TARGET, SLOT, V2_CHUNK_FORMAT } from "./format.ts";
+import { InodeRecord } from "./inode-record.ts";
+import { malformed } from "./malformed.ts";
+import { DirectoryReader } from "./read-directory.ts";
+import { XattrReader } from "./read-xattrs.ts";
+import { readSuperblock, type Superblock } from "./superblock.ts";
+
+/** Directories within directories: more than any path that the kernel takes has. */
+export const MAX_DEPTH = 4096;
+/** Bytes of memory that reading takes at most for each byte of an image, beside 32 MiB of the runtime's. */
+export const MEMORY_FACTOR = 64;
+
+export interface ReadImage {
+  readonly tree: Tree;
+  readonly format: ImageFormat;
+  /** Of the objects' digests; sha256 when there is none. */
+  readonly algorithm: VerityAlgorithm;
+}
+
+/**
+ * @param bytes the whole file, in memory or mapped; nothing of it is kept
+ * @throws SealrootError SR-E501 for another kind of file, SR-E502 for another version, SR-E503 for anything else that is wrong
+ */
+export function readImage(bytes: Uint8Array): ReadImage {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const superblock = readSuperblock(view);
+  // which algorithm the digests are of is known from the first of them
+  const tree = new Reader(bytes, view, superblock, 32).read() ?? new Reader(bytes, view, superblock, 64).read();
+  if (tree === undefined) throw malformed(0, "its digests are of two algorithms");
+  return { tree, format: superblock.format, algorithm: tree.inodes.digestSize === 32 ? "sha256" : "sha512" };
+}
+
+/** A slot that belongs to something, and is not where an inode of the tree begins. */
+const TAKEN = 0xffffffff;
+/** Stands for a stub, which is no inode of the tree. */
+const NO_INODE = -1;
+const METACOPY_HEADER = 4;
+const DOT = 0x2e;
+const SLASH = 0x2f;
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #superblock: Superblock;
+  readonly #digestSize: 32 | 64;
+  readonly #v2: boolean;
+  readonly #record: InodeRecord;
+  /** By slot: 0 when it is free, TAKEN, or the inode that begins there plus one. */
+  readonly #slots: Uint32Array;
+  #stubs = 0;
+  #sawDigest = false;
+  #otherDigest = false;
+
+  constructor(bytes: Uint8Array, view: DataView, superblock: Superblock, digestSize: 32 | 64) {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#superblock = superblock;
+    this.#digestSize = digestSize;
+    this.#v2 = superblock.format === "v2";
+    this.#record = new InodeRecord(view, superblock);
+    this.#slots = new Uint32Array(Math.floor(bytes.length / SLOT));
+  }
+
+  /** @returns undefined when the first digest has another length */
+  read(): Tree | undefined {
+    const record = this.#record;
+    const { rootNid } = this.#superblock;
+    this.#take(0, INODES_AT);
+    record.read(rootNid);
+    if (!isDirectory(record.mode)) throw malformed(record.at, "the root is no directory");
+    const builder = new TreeBuilder(this.#attributes(record.mode, record.size), [], this.#digestSize);
+    const xattrs = new XattrReader(this.#bytes, this.#view, this.#v2, this.#superblock.xattrsAt, builder.inodes.xattrTable);
+    xattrs.read(record, false, true);
+    builder.inodes.setXattrs(ROOT, xattrs.set);
+    const stack = [this.#openDirectory(ROOT, rootNid)];
+    while (stack.length > 0) {
+      const directory = stack.at(-1);
+      if (directory === undefined || !directory.next()) {
+        if (directory?.dots !== 3) throw malformed((directory?.nid ?? 0) * SLOT, "a directory lacks its entries for itself and its parent");
+        stack.pop();
+        continue;
+      }
+      if (this.#isDots(directory, stack.at(-2) ?? directory)) continue;
+      const nid = directory.target;
+      const known = this.#slots[nid] ?? 0;
+      if (known === TAKEN) throw malformed(directory.nameAt, "a directory entry leads to what is no inode");
+      record.read(nid);
+      if (fileTypeOf(record.mode) !== directory.fileType || directory.fileType === 0) throw malformed(directory.nameAt, "a directory entry has another type than its inode");
+      if (known > 0) {
+        if (isDirectory(record.mode)) throw malformed(directory.nameAt, "a directory has two names");
+        builder.link(directory.inode, directory.name, known - 1);
+        continue;
+      }
+      const inode = this.#add(builder, directory, xattrs);
+      if (this.#otherDigest) return undefined;
+      if (inode === NO_INODE || !isDirectory(record.mode)) continue;
+      if (stack.length === MAX_DEPTH) throw malformed(record.at, `directories are more than ${MAX_DEPTH} deep`);
+      stack.push(this.#openDirectory(inode, nid));
+    }
+    if (builder.inodes.count + this.#stubs !== this.#superblock.inodes) throw malformed(0, "it has not as many inodes as its superblock says");
+    return builder.seal();
+  }
+
+  /** Takes the bytes from `start` up to `end` for one owner. */
+  #take(start: number, end: number): void {
+    if (end > this.#bytes.length) throw malformed(start, "data does not end within the image");
+    for (let slot = Math.floor(start / SLOT); slot < end / SLOT; slot++) {
+      if (this.#slots[slot] !== 0) throw malformed(slot * SLOT, "two parts of the image overlap");
+      this.#slots[slot] = TAKEN;
+    }
+  }
+
+  /** Takes the inode at hand, its tail and its blocks. @param tail bytes behind it */
+  #takeAll(tail: number, blocks: number): void {
+    const { at, end, union } = this.#record;
+    if (tail > 0 && Math.floor(end / BLOCK) !== Math.floor((end + tail - 1) / BLOCK)) throw malformed(at, "what is behind an inode lies in two blocks");
+    this.#take(at, end + tail);
+    if (blocks > 0) this.#take(union * BLOCK, (union + blocks) * BLOCK);
+  }
+
+  #openDirectory(inode: Inode, nid: number): DirectoryReader {
+    const record = this.#record;
+    if (record.layout === LAYOUT.chunked || record.size > this.#bytes.length) throw malformed(record.at, "a directory is not stored as composefs does");
+    this.#takeAll(record.tail, record.blocks);
+    this.#slots[nid] = inode + 1;
+    return new DirectoryReader(this.#bytes, this.#view, inode, nid, record);
+  }
+
+  /** Whether the entry at hand is `.` or `..`. */
+  #isDots(directory: DirectoryReader, parent: DirectoryReader): boolean {
+    const { nameAt, nameLength } = directory;
+    if (nameLength > 2 || this.#bytes[nameAt] !== DOT || (nameLength === 2 && this.#bytes[nameAt + 1] !== DOT)) return false;
+    if (directory.target !== (nameLength === 1 ? directory : parent).nid || directory.fileType !== FILE_TYPE.directory) throw malformed(nameAt, "a directory's entry for itself or its parent leads elsewhere");
+    directory.dots |= nameLength;
+    return true;
+  }
+
+  #attributes(mode: number, size: number): Attributes {
+    const { nlink, uid, gid, seconds, nanoseconds, union } = this.#record;
+    return { mode, nlink, uid, gid, rdev: isDevice(mode) ? union : 0, size, seconds, nanoseconds };
+  }
+
+  /** Adds the inode at hand under the name at hand. A directory is not taken yet. @returns NO_INODE for a stub */
+  #add(builder: TreeBuilder, directory: DirectoryReader, xattrs: XattrReader): Inode {
+    const record = this.#record;
+    const { mode, at } = record;
+    const nid = directory.target;
+    if (!isRegular(mode) && !isDirectory(mode) && !isSymlink(mode) && (record.layout !== LAYOUT.plain || record.size !== 0)) throw malformed(at, "a special file has content");
+    if (!this.#v2 && typeOf(mode) === TYPE.characterDevice && record.union === 0) {
+      if (directory.inode !== ROOT || record.nlink > 1 || !this.#isStub(directory)) throw malformed(at, "a whiteout stands where composefs writes none");
+      this.#takeAll(0, 0);
+      this.#stubs++;
+      return NO_INODE;
+    }
+    xattrs.read(record, isRegular(mode), false);
+    let data: Data = { kind: "none" };
+    if (isRegular(mode)) data = this.#content(xattrs);
+    else if (isSymlink(mode)) data = this.#target();
+    else if (!isDirectory(mode)) this.#takeAll(0, 0);
+    const whiteout = xattrs.isWhiteout;
+    if (whiteout && (record.size > 0 || data.kind !== "none")) throw malformed(at, "a whiteout has content");
+    const inode = builder.add(directory.inode, directory.name, this.#attributes(whiteout ? TYPE.characterDevice | (mode & 0o7777) : mode, record.size), xattrs.set, data);
+    if (!isDirectory(mode)) this.#slots[nid] = inode + 1;
+    return inode;
+  }
+
+  /** Whether the name at hand is that of a stub. */
+  #isStub({ nameAt, nameLength }: DirectoryReader): boolean {
+    return nameLength === 2 && isDigit(this.#bytes[nameAt]) && isDigit(this.#bytes[nameAt + 1]);
+  }
+
+  #content(xattrs: XattrReader): Data {
+    const record = this.#record;
+    const { at, size, end, union } = record;
+    if (record.layout === LAYOUT.chunked) return this.#external(xattrs);
+    if (xattrs.metacopyAt >= 0 || xattrs.redirectAt >= 0) throw malformed(at, "a file with content in the image leads to an object as well");
+    if (size > MAX_CONTENT) throw malformed(at, "a file has more content in the image than composefs puts there");
+    this.#takeAll(record.tail, record.blocks);
+    if (size === 0) return { kind: "none" };
+    const bytes = new Uint8Array(size);
+    const inBlocks = size - record.tail;
+    bytes.set(this.#bytes.subarray(union * BLOCK, union * BLOCK + inBlocks));
+    bytes.set(this.#bytes.subarray(end, end + record.tail), inBlocks);
+    return { kind: "content", bytes };
+  }
+
+  #external({ metacopyAt, metacopyLength, redirectAt, redirectLength }: XattrReader): Data {
+    const { at, size } = this.#record;
+    if (size > MAX_FILE_SIZE) throw malformed(at, "the size of a file is none that composefs writes");
+    if (metacopyAt < 0) throw malformed(at, "a file without content in the image does not say where it is");
+    const digest = metacopyLength === 0 ? undefined : this.#digest(metacopyAt, metacopyLength);
+    this.#takeAll(this.#checkChunks(digest !== undefined) * 4, 0);
+    if (redirectAt >= 0 && (redirectLength < 2 || redirectLength > MAX_TARGET + 1 || this.#bytes[redirectAt] !== SLASH)) throw malformed(redirectAt, "the path of an object is none that composefs writes");
+    const payload = redirectAt < 0 ? undefined : this.#bytes.subarray(redirectAt + 1, redirectAt + redirectLength);
+    if (payload?.includes(0) === true) throw malformed(redirectAt, "the path of an object is none that composefs writes");
+    return payload === undefined && digest === undefined ? { kind: "none" } : { kind: "external", payload, digest };
+  }
+
+  /** @returns how many indexes of chunks are behind the inode */
+  #checkChunks(hasDigest: boolean): number {
+    const { at, size, end, union } = this.#record;
+    // an empty file has no chunks; composefs-rs gives it the form of an external one, in v0 and v1 too
+    const format = this.#v2 ? V2_CHUNK_FORMAT : size === 0 ? 0 : chunkBits(size) - LOG2_BLOCK;
+    if ((this.#v2 ? union : union & 0xffff) !== format) throw malformed(at, "the chunks of a file are not as composefs writes them");
+    let count = this.#v2 ? Number(hasDigest) : size === 0 ? 0 : chunkCount(size);
+    // an index that did not fit into one block was written to another place, and nothing is here
+    if (!this.#v2 && (end % BLOCK) + count * 4 > BLOCK) count = 0;
+    else if (!this.#v2 && union >>> 16 !== 0) throw malformed(at, "the chunks of a file are not as composefs writes them");
+    for (let index = 0; index < count; index++) {
+      const chunk = end + index * 4;
+      if (chunk + 4 > this.#bytes.length || this.#view.getUint32(chunk, true) !== HOLE) throw malformed(chunk, "a file whose content is outside has blocks in the image");
+    }
+    return count;
+  }
+
+  #digest(at: number, length: number): Uint8Array {
+    const [version, total, flags, algorithm] = this.#bytes.subarray(at, at + METACOPY_HEADER);
+    const size = length - METACOPY_HEADER;
+    if (version !== 0 || total !== length || flags !== 0 || algorithm !== (size === 32 ? 1 : 2) || (size !== 32 && size !== 64)) throw malformed(at, "the digest of a file is not as composefs writes it");
+    if (size === this.#digestSize) {
+      this.#sawDigest = true;
+      return this.#bytes.subarray(at + METACOPY_HEADER, at + length);
+    }
+    if (this.#sawDigest || this.#digestSize === 64) throw malformed(at, "its digests are of two algorithms");
+    this.#otherDigest = true;
+    return new Uint8Array(this.#digestSize);
+  }
+
+  #target(): Data {
+    const record = this.#record;
+    const { at, size, end, union } = record;
+    if (record.layout === LAYOUT.chunked || size === 0 || size > MAX_TARGET) throw malformed(at, "the target of a symbolic link is none that composefs writes");
+    this.#takeAll(record.tail, record.blocks);
+    const start = record.tail > 0 ? end : union * BLOCK;
+    const bytes = this.#bytes.subarray(start, start + size);
+    if (bytes.includes(0)) throw malformed(start, "the target of a symbolic link is none that composefs writes");
+    return { kind: "target", bytes };
+  }
+}
+
+const isDigit = (byte = 0): boolean => (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);

@@ -1,0 +1,76 @@
+/** File data that moves without being read: reflinks, copies inside the kernel, holes; and what a filesystem can do. */
+
+import { ERRNO } from "./errno.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { check, rawSyscall } from "./syscall.ts";
+
+type File = Pick<Descriptor, "fd" | "label">;
+
+const FICLONE = 0x40049409;
+
+/** ioctl FICLONE: the whole of `from` becomes the content of `to`, sharing its blocks. @returns false where that cannot be had */
+export function reflink(from: File, to: File): boolean {
+  const result = rawSyscall("ioctl", to.fd, FICLONE, from.fd);
+  if ([ERRNO.EOPNOTSUPP, ERRNO.ENOTTY, ERRNO.EXDEV, ERRNO.EINVAL, ERRNO.ETXTBSY, ERRNO.ENOSYS, ERRNO.EPERM, ERRNO.EISDIR].some((errno) => result === -errno)) return false;
+  check(result, () => `ioctl(${to.label}, FICLONE, ${from.label})`);
+  return true;
+}
+
+/**
+ * copy_file_range(2) from one descriptor's position to the other's.
+ * @returns bytes copied, 0 at the end of the file; undefined where these two files cannot be copied that way
+ */
+export function copyRange(from: File, to: File, length: number): number | undefined {
+  const result = rawSyscall("copy_file_range", from.fd, 0, to.fd, 0, length, 0);
+  if ([ERRNO.EXDEV, ERRNO.ENOSYS, ERRNO.EINVAL, ERRNO.EOPNOTSUPP, ERRNO.EPERM, ERRNO.ETXTBSY].some((errno) => result === -errno)) return undefined;
+  return check(result, () => `copy_file_range(${from.label}, ${to.label})`);
+}
+
+const SEEK = { SET: 0, DATA: 3, HOLE: 4 } as const;
+
+/** lseek(2). @returns the new position; undefined with DATA or HOLE when there is none from there on (ENXIO) */
+export function seek(file: File, offset: number, whence: keyof typeof SEEK): number | undefined {
+  const result = rawSyscall("lseek", file.fd, offset, SEEK[whence]);
+  if (result === -ERRNO.ENXIO) return undefined;
+  return check(result, () => `lseek(${file.label}, ${offset}, ${whence})`);
+}
+
+/** ftruncate(2): cuts, or lengthens by a hole. */
+export function setSize(file: File, size: number): void {
+  check(rawSyscall("ftruncate", file.fd, size), () => `ftruncate(${file.label}, ${size})`);
+}
+
+/** fchmod(2), past the umask. */
+export function setPermissions(file: File, permissions: number): void {
+  check(rawSyscall("fchmod", file.fd, permissions), () => `fchmod(${file.label}, 0${permissions.toString(8)})`);
+}
+
+export interface FilesystemFacts {
+  /** Magic number, statfs(2). */
+  readonly type: number;
+  /** Bytes. */
+  readonly blockSize: number;
+  /** Blocks, and those free for whoever is not root. */
+  readonly blocks: number;
+  readonly available: number;
+}
+
+/** fstatfs(2). */
+export function filesystemOf(file: File): FilesystemFacts {
+  const buffer = new ArrayBuffer(128);
+  check(rawSyscall("fstatfs", file.fd, new Uint8Array(buffer)), () => `fstatfs(${file.label})`);
+  const word = (at: number): number => Number(new DataView(buffer).getBigUint64(at, true));
+  return { type: word(0), blockSize: word(8), blocks: word(16), available: word(32) };
+}
+
+/** faccessat(2) W_OK through a descriptor's directory, as a question: may this process write here? A read-only filesystem counts as no. */
+export function isWritable(directory: File): boolean {
+  const W_OK = 2;
+  return rawSyscall("faccessat", directory.fd, new Uint8Array([0x2e, 0]), W_OK) >= 0;
+}
+
+/** read(2) into the beginning of a buffer. @returns bytes, 0 at the end of the file, or minus the errno */
+export const readRaw = (fd: number, buffer: Uint8Array, length: number): number => rawSyscall("read", fd, buffer, length);
+
+/** pread64(2), the same at an offset; the descriptor's position stays. */
+export const readAtRaw = (fd: number, buffer: Uint8Array, length: number, offset: number): number => rawSyscall("pread64", fd, buffer, length, offset);

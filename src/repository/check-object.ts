@@ -1,0 +1,60 @@
+/** One object against its name: measured by the kernel where it can be, else hashed; and read to its end in either case. */
+
+import { fsverityDigest } from "../fsverity/index.ts";
+import { type Descriptor, measureVerity, O, openAt, readInto, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+
+export type ObjectFault =
+  /** Its content has another digest. */
+  | "digest"
+  /** It is there and cannot be read: with fs-verity this is how changed bytes show. */
+  | "unreadable"
+  /** It is a directory, a link, a device. */
+  | "type"
+  /** Its content is right and the kernel does not vouch for it. */
+  | "no fs-verity";
+
+export interface CheckedObject {
+  readonly fault: ObjectFault | undefined;
+  /** What was found instead, for people. */
+  readonly found: string;
+  readonly measured: boolean;
+}
+
+const PIECE = 1 << 20;
+const buffer = new Uint8Array(PIECE);
+
+function* pieces(file: Descriptor, advance: (bytes: number) => void): Generator<Uint8Array> {
+  for (let got = PIECE; got === PIECE; ) {
+    got = readInto(file, buffer);
+    advance(got);
+    if (got > 0) yield buffer.subarray(0, got);
+  }
+}
+
+/**
+ * fs-verity's measurement is what the file was when it was sealed: bytes that have changed on the disk since then show only when they
+ * are read. So a measured file is read too, and the kernel checks it, block by block.
+ * @param directory `objects/xx` @param hex the id, lower-case hex @param requireVerity a file without fs-verity is a fault
+ * @param advance is told of the bytes that were read
+ */
+export function checkObject(directory: Pick<Descriptor, "fd" | "label">, name: string, hex: string, algorithm: "sha256" | "sha512", requireVerity: boolean, advance: (bytes: number) => void): CheckedObject {
+  try {
+    using found = openAt(directory, name, O.PATH | O.NOFOLLOW, RESOLVE.BENEATH);
+    const { type } = statAt(found);
+    if (type !== "regular file") return { fault: "type", found: `a ${type}`, measured: false };
+    using file = openAt(directory, name, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    const measurement = measureVerity(file);
+    const measured = measurement.kind === "digest" && measurement.algorithm === algorithm;
+    if (measured) {
+      if (measurement.digest !== hex) return { fault: "digest", found: `${algorithm}:${measurement.digest}  (fs-verity)`, measured };
+      for (const _piece of pieces(file, advance));
+      return { fault: undefined, found: "", measured };
+    }
+    const digest = fsverityDigest(pieces(file, advance), algorithm).toHex();
+    if (digest !== hex) return { fault: "digest", found: `${algorithm}:${digest}`, measured };
+    return requireVerity ? { fault: "no fs-verity", found: measurement.kind === "digest" ? `fs-verity with ${measurement.algorithm}` : "no fs-verity", measured } : { fault: undefined, found: "", measured };
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    return { fault: "unreadable", found: error.message, measured: false };
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * What lies in a repository: the links of `images/` and `streams/`, the references below `refs/`, and the object store. Facts only:
+ * whoever asks decides what is wrong. What is no link where links are, or has a name that nobody gives, is told as foreign.
+ */
+
+import { SealrootError } from "../errors/index.ts";
+import { type Descriptor, type FileFacts, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
+import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
+import { COMMITS } from "./commits.ts";
+import { entryOfReference, idLengthOf, idOfLink, idOfName, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
+import { OWN, RECIPES } from "./own.ts";
+import { openInside, Repository, unreadable } from "./repository.ts";
+
+export type Category = "images" | "streams";
+
+/** A link of `images/` or `streams/` to an object. */
+export interface Link {
+  readonly category: Category;
+  readonly name: string;
+  /** `images/<name>` */
+  readonly path: string;
+  readonly text: string;
+  /** The object that its text names; undefined where it names none. */
+  readonly id: Uint8Array | undefined;
+}
+
+/** A link below `images/refs/` or `streams/refs/`: a name that keeps an entry. */
+export interface Reference {
+  readonly category: Category;
+  /** Below `refs/`. */
+  readonly name: string;
+  readonly path: string;
+  readonly text: string;
+  /** Name of the image or stream. */
+  readonly entry: string | undefined;
+}
+
+/** Something that a repository does not have. */
+export interface Foreign {
+  readonly path: string;
+  readonly found: string;
+}
+
+export interface CategoryContents {
+  readonly links: readonly Link[];
+  readonly references: readonly Reference[];
+  readonly foreign: readonly Foreign[];
+}
+
+const REFERENCES = "refs";
+/** Directories within directories of references. */
+const DEEPEST = 64;
+const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+
+/** A repository as commands have it: its directory, and what its ids are. */
+export class RepositoryContents implements Disposable {
+  readonly repository: Repository;
+  readonly algorithm: "sha256" | "sha512";
+  readonly idLength: 32 | 64;
+
+  /** @throws SealrootError SR-E202, SR-E204 @param directory taken over */
+  constructor(directory: Descriptor) {
+    this.repository = Repository.at(directory);
+    this.algorithm = this.repository.meta?.algorithm ?? this.#guessAlgorithm();
+    this.idLength = idLengthOf(this.algorithm);
+  }
+
+  get directory(): Descriptor {
+    return this.repository.directory;
+  }
+
+  [Symbol.dispose](): void {
+    this.repository[Symbol.dispose]();
+  }
+
+  /** Before meta.json there was one sign of the algorithm: how long the names are. */
+  #guessAlgorithm(): "sha256" | "sha512" {
+    for (const prefix of this.objectDirectories()) {
+      using directory = this.openObjectDirectory(prefix);
+      for (const { name } of directory === undefined ? [] : directoryEntries(directory)) {
+        if (/^[0-9a-f]{62}$/.test(name)) return "sha256";
+        if (/^[0-9a-f]{126}$/.test(name)) return "sha512";
+      }
+    }
+    return "sha256";
+  }
+
+  category(category: Category): CategoryContents {
+    const links: Link[] = [];
+    const references: Reference[] = [];
+    const foreign: Foreign[] = [];
+    using directory = openInside(this.directory, category, DIRECTORY);
+    if (directory === undefined) return { links, references, foreign };
+    for (const entry of entriesOf(directory)) {
+      const path = `${category}/${entry.name}`;
+      const type = typeOf(directory, entry);
+      if (entry.name === REFERENCES && type === "directory") {
+        using below = openEntry(directory, REFERENCES);
+        this.#references(below, category, "", 0, references, foreign);
+      } else if (type !== "symbolic link" || !entry.exact) {
+        foreign.push({ path, found: entry.exact ? `a ${type}, not a link` : "a name that is not UTF-8" });
+      } else {
+        const text = readLinkAt(directory, entry.name);
+        links.push({ category, name: entry.name, path, text, id: idOfLink(text, this.idLength) });
+      }
+    }
+    return { links, references, foreign };
+  }
+
+  #references(directory: Descriptor, category: Category, prefix: string, depth: number, references: Reference[], foreign: Foreign[]): void {
+    for (const entry of entriesOf(directory)) {
+      const name = `${prefix}${entry.name}`;
+      const path = `${category}/${REFERENCES}/${name}`;
+      const type = typeOf(directory, entry);
+      if (!entry.exact) foreign.push({ path, found: "a name that is not UTF-8" });
+      else if (type === "symbolic link") {
+        const text = readLinkAt(directory, entry.name);
+        references.push({ category, name, path, text, entry: entryOfReference(text) });
+      } else if (type !== "directory") foreign.push({ path, found: `a ${type}, not a link` });
+      else if (depth === DEEPEST) throw new SealrootError("SR-E542", { details: [["path", path], ["found", `more than ${DEEPEST} directories within each other`]] });
+      else {
+        using below = openEntry(directory, entry.name);
+        this.#references(below, category, `${name}/`, depth + 1, references, foreign);
+      }
+    }
+  }
+
+  /** The two hexadecimal digits of each directory of objects that is there. */
+  objectDirectories(): string[] {
+    return this.#objectEntries().filter(isObjectDirectory).map(({ name }) => name);
+  }
+
+  /** What else lies in `objects/`. */
+  otherObjectEntries(): { readonly temporary: readonly string[]; readonly foreign: readonly Foreign[] } {
+    const temporary: string[] = [];
+    const foreign: Foreign[] = [];
+    for (const entry of this.#objectEntries()) {
+      const path = `objects/${entry.name}`;
+      if (TEMPORARY_OBJECT.test(entry.name) && entry.type === "regular file") temporary.push(path);
+      else if (!isObjectDirectory(entry)) foreign.push({ path, found: `a ${entry.type}, no directory of objects` });
+    }
+    return { temporary, foreign };
+  }
+
+  #objectEntries(): DirectoryEntry[] {
+    // one that was made a moment ago has none
+    using objects = openInside(this.directory, "objects", DIRECTORY);
+    return objects === undefined ? [] : entriesOf(objects).map((entry) => ({ ...entry, type: typeOf(objects, entry) }));
+  }
+
+  /** undefined when there is none, or when it is no directory. */
+  openObjectDirectory(prefix: string): Descriptor | undefined {
+    return openInside(this.directory, `objects/${prefix}`, DIRECTORY);
+  }
+
+  /** Objects of a directory `objects/xx`, and what else lies there. */
+  objectsIn(prefix: string, directory: Descriptor): { readonly objects: readonly { readonly name: string; readonly id: Uint8Array; readonly type: FileFacts["type"] }[]; readonly temporary: readonly string[]; readonly foreign: readonly Foreign[] } {
+    const objects = [];
+    const temporary: string[] = [];
+    const foreign: Foreign[] = [];
+    for (const entry of entriesOf(directory)) {
+      const id = idOfName(`${prefix}/${entry.name}`, this.idLength);
+      const path = `objects/${prefix}/${entry.name}`;
+      if (id !== undefined) objects.push({ name: entry.name, id, type: typeOf(directory, entry) });
+      else if (TEMPORARY_OBJECT.test(entry.name) && typeOf(directory, entry) === "regular file") temporary.push(path);
+      else foreign.push({ path, found: `no name of a ${this.algorithm} object` });
+    }
+    return { objects, temporary, foreign };
+  }
+
+  /** Links that were not finished, which composefs-rs makes in the repository's own directory, and files of ours. */
+  temporaryEntries(): string[] {
+    using again = openEntry(this.directory, ".");
+    const unfinished = (entry: DirectoryEntry): boolean => {
+      if (TEMPORARY_LINK.test(entry.name)) return typeOf(again, entry) === "symbolic link";
+      return TEMPORARY_OBJECT.test(entry.name) && typeOf(again, entry) === "regular file";
+    };
+    return entriesOf(again).filter(unfinished).map(({ name }) => name);
+  }
+
+  /** Our own directory, with what only this program needs; undefined where it has made none. */
+  openOwn(): Descriptor | undefined {
+    return openInside(this.directory, OWN, DIRECTORY);
+  }
+
+  /** Digests of the images whose recipe is there. */
+  recipes(): string[] {
+    using directory = openInside(this.directory, `${OWN}/${RECIPES}`, DIRECTORY);
+    if (directory === undefined) return [];
+    return entriesOf(directory).map(({ name }) => /^([0-9a-f]{64}|[0-9a-f]{128})\.json$/.exec(name)?.[1]).filter((digest) => digest !== undefined);
+  }
+
+  /** Names of the directories in `commits/`: digests of images. */
+  commitDirectories(): string[] {
+    using directory = openInside(this.directory, COMMITS, DIRECTORY);
+    if (directory === undefined) return [];
+    return entriesOf(directory).filter((entry) => typeOf(directory, entry) === "directory" && /^([0-9a-f]{64}|[0-9a-f]{128})$/.test(entry.name)).map(({ name }) => name);
+  }
+}
+
+const isObjectDirectory = ({ name, type }: DirectoryEntry): boolean => type === "directory" && /^[0-9a-f]{2}$/.test(name);
+
+function entriesOf(directory: Descriptor): DirectoryEntry[] {
+  try {
+    return directoryEntries(directory);
+  } catch (error) {
+    throw unreadable(directory.label, error);
+  }
+}
+
+function openEntry(directory: Descriptor, name: string): Descriptor {
+  try {
+    return openAt(directory, name, DIRECTORY, BENEATH);
+  } catch (error) {
+    throw unreadable(`${directory.label}/${name}`, error);
+  }
+}
+
+/** Not every filesystem tells a type with the name. */
+function typeOf(directory: Descriptor, entry: DirectoryEntry): FileFacts["type"] {
+  if (entry.type !== "file of unknown type" || !entry.exact) return entry.type;
+  using file = openAt(directory, entry.name, O.PATH | O.NOFOLLOW, BENEATH);
+  return statAt(file).type;
+}

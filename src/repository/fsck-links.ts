@@ -1,0 +1,182 @@
+/** The second half of checking a repository: links, images, streams and references, against the objects that are there. */
+
+import { SealrootError } from "../errors/index.ts";
+import { SyscallError } from "../linux/index.ts";
+import { pathText } from "../tree/diff.ts";
+import type { CategoryContents, Link, RepositoryContents } from "./contents.ts";
+import { objectsNeeded, readImageFile } from "./image-file.ts";
+import { objectName } from "./object-name.ts";
+import type { ObjectTable } from "./object-table.ts";
+import { openFile } from "./repository.ts";
+import { readStream } from "./stream-file.ts";
+
+/** Something wrong that is not an object's own fault. */
+export interface LinkProblem {
+  readonly kind: "link" | "image" | "stream" | "reference";
+  /** In the repository. */
+  readonly path: string;
+  readonly found: string;
+}
+
+/** An image or stream that a bad or missing object hurts. */
+export interface Hurt {
+  /** `images/<name>` or `streams/<name>`. */
+  readonly path: string;
+  /** The object is the image or stream itself. */
+  readonly whole: boolean;
+  /** Files of the image with this content: the first few. */
+  readonly files: readonly string[];
+  /** How many there are. */
+  readonly count: number;
+}
+
+export interface LinkFindings {
+  readonly problems: readonly LinkProblem[];
+  /** By id of the object in hexadecimal digits. */
+  readonly hurt: ReadonlyMap<string, readonly Hurt[]>;
+  readonly images: number;
+  readonly streams: number;
+  readonly references: number;
+}
+
+/** Files named for each image and object. */
+const MOST_FILES = 3;
+
+interface HurtSoFar {
+  readonly path: string;
+  whole: boolean;
+  readonly files: string[];
+  count: number;
+}
+
+/**
+ * @param objects is told of objects that are missing, or of another size than an image says
+ * @param only the name of one image: nothing else is looked at
+ */
+export function checkLinks(contents: RepositoryContents, objects: ObjectTable, only: string | undefined, advance: (items: number) => void): LinkFindings {
+  const checker = new LinkChecker(contents, objects);
+  const images = contents.category("images");
+  const chosen = only === undefined ? images.links : images.links.filter(({ name }) => name === only);
+  for (const link of chosen) {
+    checker.image(link);
+    advance(1);
+  }
+  const streams = only === undefined ? contents.category("streams") : { links: [], references: [], foreign: [] };
+  for (const link of streams.links) {
+    checker.stream(link);
+    advance(1);
+  }
+  const categories: CategoryContents[] = [images, streams];
+  if (only === undefined) for (const category of categories) checker.references(category);
+  return { problems: checker.problems, hurt: checker.hurt, images: chosen.length, streams: streams.links.length, references: only === undefined ? images.references.length + streams.references.length : 0 };
+}
+
+class LinkChecker {
+  readonly problems: LinkProblem[] = [];
+  readonly hurt = new Map<string, HurtSoFar[]>();
+  readonly #contents: RepositoryContents;
+  readonly #objects: ObjectTable;
+
+  constructor(contents: RepositoryContents, objects: ObjectTable) {
+    this.#contents = contents;
+    this.#objects = objects;
+  }
+
+  #problem(kind: LinkProblem["kind"], path: string, found: string): void {
+    this.problems.push({ kind, path, found });
+  }
+
+  #hurts(hex: string, path: string, whole: boolean, file: (() => string) | undefined): void {
+    const list = this.hurt.get(hex) ?? [];
+    if (list.length === 0) this.hurt.set(hex, list);
+    let found = list.at(-1);
+    if (found?.path !== path) {
+      found = { path, whole, files: [], count: 0 };
+      list.push(found);
+    }
+    if (whole) found.whole = true;
+    if (file === undefined) return;
+    found.count += 1;
+    if (found.files.length < MOST_FILES) found.files.push(file());
+  }
+
+  /** @returns whether it is worth reading */
+  #target(link: Link): link is Link & { readonly id: Uint8Array } {
+    const { id, path, name, text } = link;
+    if (id === undefined) {
+      this.#problem("link", path, `it leads to ${JSON.stringify(text)}, which is no object of this repository`);
+      return false;
+    }
+    const hex = id.toHex();
+    const isDigest = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(name);
+    if (link.category === "images" && isDigest && name !== hex) {
+      this.#problem("link", path, `it leads to the object ${hex}`);
+      return false;
+    }
+    this.#needs(id, undefined, path, true, undefined);
+    const fault = this.#objects.bad.get(hex)?.fault;
+    return fault === undefined || fault === "no fs-verity";
+  }
+
+  /** Takes note of an object that is missing, has another size, or is bad. */
+  #needs(id: Uint8Array, size: number | undefined, path: string, whole: boolean, file: (() => string) | undefined): void {
+    const actual = this.#objects.size(id);
+    const fits = actual !== undefined && (size === undefined || actual === size);
+    if (fits && this.#objects.bad.size === 0) return;
+    const hex = id.toHex();
+    if (actual === undefined) this.#objects.bad.set(hex, { fault: "missing", found: "it is not there" });
+    else if (!fits && !this.#objects.bad.has(hex)) this.#objects.bad.set(hex, { fault: "size", found: `${actual} bytes; ${path} says ${size}` });
+    if (!this.#objects.bad.has(hex)) return;
+    if (size !== undefined) this.#objects.wanted.set(hex, size);
+    this.#hurts(hex, path, whole, file);
+  }
+
+  image(link: Link): void {
+    if (!this.#target(link)) return;
+    this.#read("image", link.path, () => {
+      using file = openFile(this.#contents.directory, `objects/${objectName(link.id)}`);
+      if (file === undefined) return;
+      const { tree } = readImageFile(file);
+      const elsewhere: string[] = [];
+      const nameOf = (inode: number): string => pathText(tree.path(inode));
+      objectsNeeded(tree, this.#contents.idLength, (id, size, inode) => this.#needs(id, size, link.path, false, () => nameOf(inode)), (inode) => {
+        if (elsewhere.length < MOST_FILES) elsewhere.push(nameOf(inode));
+      });
+      if (elsewhere.length > 0) this.#problem("image", link.path, `content of ${elsewhere.join(", ")} is in no object of a ${this.#contents.algorithm} repository`);
+    });
+  }
+
+  stream(link: Link): void {
+    if (!this.#target(link)) return;
+    const { idLength } = this.#contents;
+    this.#read("stream", link.path, () => {
+      using file = openFile(this.#contents.directory, `objects/${objectName(link.id)}`);
+      if (file === undefined) return;
+      const { sections, references } = readStream(file);
+      if (sections.idLength !== idLength) {
+        this.#problem("stream", link.path, "it is of another hash than this repository");
+        return;
+      }
+      for (let at = 0; at < references.objects.length; at += idLength) this.#needs(references.objects.subarray(at, at + idLength), undefined, link.path, false, undefined);
+      for (const { id, name } of references.named) this.#needs(id, undefined, link.path, false, () => name);
+    });
+  }
+
+  references({ links, references }: CategoryContents): void {
+    const names = new Set(links.map(({ name }) => name));
+    for (const { path, entry, category, text } of references) {
+      if (entry === undefined) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}`);
+      else if (!names.has(entry)) this.#problem("reference", path, `there is no ${category}/${entry}`);
+    }
+  }
+
+  #read(kind: "image" | "stream", path: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof SyscallError) this.#problem(kind, path, error.message);
+      else if (error instanceof SealrootError) this.#problem(kind, path, [error.message, ...error.details.filter(([label]) => label !== "image" && label !== "file" && label !== "path").map(([, text]) => text)].join(": "));
+      else throw error;
+    }
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * Removing what nothing needs any more. What is needed is found first, whole: whatever keeps something and cannot be read ends it
+ * before anything is removed. The rules are composefs-rs's, and more careful where those leave a choice.
+ *
+ * Kept: images and streams that a reference names, images that the caller names (deployments, boot entries), all that those refer to,
+ * and what is no link of a repository. A commit does not keep its image: it goes with it.
+ *
+ * The order in which it goes makes every moment whole, power cuts included: first signatures of an image, then links to images and
+ * streams, then a sync, then objects.
+ */
+
+import { SealrootError } from "../errors/index.ts";
+import { type Descriptor, isErrno, ERRNO, O, openAt, removeDirectory, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { directoryEntries, removeAt, syncFilesystem } from "../linux/entries.ts";
+import { COMMITS, commitDirectory } from "./commits.ts";
+import type { CategoryContents, Foreign, Link, RepositoryContents } from "./contents.ts";
+import { IdSet } from "./id-set.ts";
+import { objectsNeeded, readImageFile } from "./image-file.ts";
+import { objectName } from "./object-name.ts";
+import { RECIPES, STAGING } from "./own.ts";
+import { openFile, openInside } from "./repository.ts";
+import { cleanStaging } from "./staging.ts";
+import { readStream } from "./stream-file.ts";
+
+/** Something outside the object store that keeps an image or a stream. */
+export interface Root {
+  /** Name of the image or stream, as in `images/<name>`. */
+  readonly name: string;
+  /** What keeps it, for people: a reference, a deployment, a boot entry. */
+  readonly by: string;
+}
+
+export interface GcWatcher {
+  begin(what: string, total?: { readonly items?: number }): void;
+  advance(items: number, bytes?: number): void;
+}
+
+/** What keeps something, and what nothing keeps. */
+export interface GcPlan {
+  readonly live: IdSet;
+  /** Images and streams that are kept, with what keeps them. */
+  readonly kept: readonly { readonly link: Link; readonly by: readonly string[] }[];
+  /** Links to images and streams that go. */
+  readonly links: readonly Link[];
+  /** Directories of signatures that go with their images. */
+  readonly commits: readonly string[];
+  /** Images whose recipe goes: those that go, and those that were never finished. */
+  readonly recipes: readonly string[];
+  /** Files that somebody did not finish. */
+  readonly temporary: readonly string[];
+  readonly objects: number;
+  readonly bytes: number;
+  readonly keptObjects: number;
+  /** Left alone. */
+  readonly foreign: readonly Foreign[];
+  /** Things that a person should know of. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Finds out what is needed. Writes nothing; the caller holds a lock.
+ * @param roots images and streams that something outside the repository needs; a name that is not in the repository is noted
+ * @param dead is told of each object that goes
+ * @throws SealrootError SR-E542 when something that keeps others cannot be read
+ */
+export function planGc(contents: RepositoryContents, roots: readonly Root[], watcher: GcWatcher, dead: (path: string, bytes: number) => void = () => undefined): GcPlan {
+  const images = contents.category("images");
+  const streams = contents.category("streams");
+  const notes: string[] = [];
+  const marker = new Marker(contents, images, streams, watcher);
+  watcher.begin("looking for what is needed");
+  for (const { category, entry, path } of [...images.references, ...streams.references]) {
+    const found = entry === undefined ? undefined : marker.link(category, entry);
+    if (found === undefined) throw unreadableRoot(path, entry === undefined ? "it leads nowhere" : `there is no ${category}/${entry}`);
+    marker.keep(found, path);
+  }
+  for (const { name, by } of roots) {
+    const found = [marker.link("images", name), marker.link("streams", name)].filter((link) => link !== undefined);
+    const foreign = [...images.foreign, ...streams.foreign].some(({ path }) => path === `images/${name}` || path === `streams/${name}`);
+    if (found.length === 0 && !foreign) notes.push(`${by} names ${name}, which is not in this repository`);
+    for (const link of found) marker.keep(link, by);
+  }
+  for (const { path } of images.foreign) marker.keepForeignImage(path);
+  return { ...planSweep(contents, marker, [...images.links, ...streams.links], watcher, dead), notes: [...notes, ...marker.notes], kept: marker.kept() };
+}
+
+const unreadableRoot = (path: string, found: string, cause?: unknown): SealrootError =>
+  new SealrootError("SR-E542", { details: [["cannot read", path], ["found", found]], ...(cause === undefined ? {} : { cause }) });
+
+/** Follows references from what is kept. */
+class Marker {
+  readonly live: IdSet;
+  readonly notes: string[] = [];
+  readonly #contents: RepositoryContents;
+  readonly #byName = new Map<string, Link>();
+  /** Links by the object that they lead to, in hexadecimal digits. */
+  readonly #byObject = new Map<string, Link[]>();
+  readonly #kept = new Map<Link, string[]>();
+  readonly #watcher: GcWatcher;
+
+  constructor(contents: RepositoryContents, images: CategoryContents, streams: CategoryContents, watcher: GcWatcher) {
+    this.#contents = contents;
+    this.#watcher = watcher;
+    this.live = new IdSet(contents.idLength);
+    for (const link of [...images.links, ...streams.links]) {
+      this.#byName.set(link.path, link);
+      if (link.id === undefined) continue;
+      const hex = link.id.toHex();
+      this.#byObject.set(hex, [...(this.#byObject.get(hex) ?? []), link]);
+    }
+  }
+
+  link(category: string, name: string): Link | undefined {
+    return this.#byName.get(`${category}/${name}`);
+  }
+
+  kept(): { readonly link: Link; readonly by: readonly string[] }[] {
+    return [...this.#kept].map(([link, by]) => ({ link, by }));
+  }
+
+  /** Keeps an image or a stream, and all that follows from it. */
+  keep(start: Link, by: string): void {
+    const waiting: (readonly [Link, string])[] = [[start, by]];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [link, reason] = next;
+      const known = this.#kept.get(link);
+      if (known !== undefined) {
+        if (!known.includes(reason)) known.push(reason);
+        continue;
+      }
+      this.#kept.set(link, [reason]);
+      if (link.id === undefined) throw unreadableRoot(link.path, `a link to ${JSON.stringify(link.text)}, which is no object of this repository`);
+      this.live.add(link.id);
+      if (link.category === "images") this.#image(link.path, `objects/${objectName(link.id)}`);
+      else for (const referred of this.#stream(link, link.id)) waiting.push([referred, link.path]);
+    }
+  }
+
+  /** A file where a link should be: nobody says what it belongs to, so it is kept, with what it needs. */
+  keepForeignImage(path: string): void {
+    try {
+      this.#image(path, path);
+      this.notes.push(`${path} is no link to an object; it is left alone, and what it needs is kept`);
+    } catch (error) {
+      if (!(error instanceof SealrootError)) throw error;
+      this.notes.push(`${path} is no link and no image; it is left alone`);
+    }
+  }
+
+  #image(path: string, file: string): void {
+    this.#watcher.advance(1);
+    try {
+      using image = openFile(this.#contents.directory, file);
+      if (image === undefined) throw unreadableRoot(path, `${file} is missing`);
+      const { tree } = readImageFile(image);
+      objectsNeeded(tree, this.#contents.idLength, (id) => void this.live.add(id));
+    } catch (error) {
+      throw blame(path, error);
+    }
+  }
+
+  #stream(link: Link, id: Uint8Array): Link[] {
+    this.#watcher.advance(1);
+    const { live } = this;
+    const { idLength } = this.#contents;
+    try {
+      const file = `objects/${objectName(id)}`;
+      using stream = openFile(this.#contents.directory, file);
+      if (stream === undefined) throw unreadableRoot(link.path, `${file} is missing`);
+      const { sections, references } = readStream(stream);
+      if (sections.idLength !== idLength) throw unreadableRoot(link.path, `it is of another hash than this repository`);
+      for (let at = 0; at < references.objects.length; at += idLength) live.add(references.objects.subarray(at, at + idLength));
+      const follow: Link[] = [];
+      for (const named of references.named) {
+        live.add(named.id);
+        // as composefs-rs: by the object, since the name in the stream is not the one in the repository
+        follow.push(...(this.#byObject.get(named.id.toHex()) ?? []));
+      }
+      return follow;
+    } catch (error) {
+      throw blame(link.path, error);
+    }
+  }
+}
+
+function blame(path: string, error: unknown): unknown {
+  if (!(error instanceof SealrootError) || error.code === "SR-E542") return error;
+  const facts = error.details.filter(([label]) => label !== "image" && label !== "file").map(([, text]) => text);
+  return unreadableRoot(path, [error.message, ...facts].join("; "), error.cause);
+}
+
+function planSweep(contents: RepositoryContents, { live }: Marker, links: readonly Link[], watcher: GcWatcher, eachDead: (path: string, bytes: number) => void): Omit<GcPlan, "notes" | "kept"> {
+  const dead = links.filter(({ id }) => id !== undefined && !live.has(id));
+  const temporary: string[] = [...contents.otherObjectEntries().temporary, ...contents.temporaryEntries()];
+  const foreign: Foreign[] = [...contents.otherObjectEntries().foreign, ...links.filter(({ id }) => id === undefined).map(({ path, text }) => ({ path, found: `a link to ${JSON.stringify(text)}` }))];
+  let [objects, bytes, keptObjects] = [0, 0, 0];
+  const prefixes = contents.objectDirectories();
+  watcher.begin("counting what is not", { items: prefixes.length });
+  for (const prefix of prefixes) {
+    using directory = contents.openObjectDirectory(prefix);
+    if (directory === undefined) continue;
+    const found = contents.objectsIn(prefix, directory);
+    for (const { name, id, type } of found.objects) {
+      if (live.has(id)) keptObjects += 1;
+      else if (type !== "regular file") foreign.push({ path: `objects/${prefix}/${name}`, found: `a ${type}` });
+      else {
+        const size = sizeOf(directory, name);
+        objects += 1;
+        bytes += size;
+        eachDead(`objects/${prefix}/${name}`, size);
+      }
+    }
+    temporary.push(...found.temporary);
+    foreign.push(...found.foreign);
+    watcher.advance(1);
+  }
+  const gone = new Set(dead.filter(({ category }) => category === "images").map(({ name }) => name));
+  const staying = new Set(links.filter((link) => link.category === "images" && !dead.includes(link)).map(({ name }) => name));
+  return { live, links: dead, recipes: contents.recipes().filter((digest) => !staying.has(digest)), commits: contents.commitDirectories().filter((digest) => gone.has(digest)), temporary, objects, bytes, keptObjects, foreign };
+}
+
+function sizeOf(directory: Descriptor, name: string): number {
+  try {
+    return statAt(directory, name).size;
+  } catch (error) {
+    if (isErrno(error, ERRNO.ENOENT)) return 0;
+    throw error;
+  }
+}
+
+/** Removes what the plan says. The caller holds the exclusive lock since before the plan was made. @throws SealrootError SR-E548 */
+export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: GcWatcher): void {
+  const { directory } = contents;
+  try {
+    watcher.begin("removing", { items: plan.objects });
+    for (const digest of plan.commits) removeCommits(directory, digest);
+    for (const { path } of plan.links) removeAt(directory, path);
+    for (const path of plan.temporary) removeAt(directory, path);
+    removeOwn(contents, plan.recipes);
+    // an object must not be gone on the disk while a link to it is there
+    if (plan.links.length > 0) syncFilesystem(directory);
+    for (const prefix of contents.objectDirectories()) {
+      using below = contents.openObjectDirectory(prefix);
+      if (below === undefined) continue;
+      for (const { name, id, type } of contents.objectsIn(prefix, below).objects) {
+        if (type !== "regular file" || plan.live.has(id)) continue;
+        removeAt(below, name);
+        watcher.advance(1);
+      }
+    }
+  } catch (error) {
+    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be cleaned up", cause: error });
+    throw error;
+  }
+}
+
+/** What only this program needs: recipes, and what interrupted runs have left. */
+function removeOwn(contents: RepositoryContents, recipes: readonly string[]): void {
+  using own = contents.openOwn();
+  if (own === undefined) return;
+  for (const digest of recipes) removeAt(own, `${RECIPES}/${digest}.json`);
+  cleanStaging(own, STAGING);
+}
+
+/** The signatures and commits of an image. What else somebody has put there stays, and the directory with it. */
+function removeCommits(directory: Descriptor, digest: string): void {
+  const path = commitDirectory(digest);
+  {
+    using below = openInside(directory, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    if (below === undefined) return;
+    for (const { name } of directoryEntries(below)) if (/^[0-9a-f]{64}\.(commit|commitmeta|ed25519)$/.test(name)) removeAt(below, name);
+  }
+  using commits = openAt(directory, COMMITS, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH);
+  try {
+    removeDirectory(commits, digest);
+  } catch (error) {
+    if (!isErrno(error, ERRNO.ENOTEMPTY)) throw error;
+  }
+}

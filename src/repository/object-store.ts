@@ -1,0 +1,142 @@
+/**
+ * An object store that is being written to: `objects/` of a repository, or the directory that mkcomposefs --digest-store names. Objects
+ * of a run become permanent together: commit() has everything on the disk before it returns, and before anything names them.
+ */
+
+import { SealrootError } from "../errors/index.ts";
+import { syncFilesystem } from "../linux/entries.ts";
+import { enableVerity } from "../linux/enable-verity.ts";
+import { Descriptor, ERRNO, isErrno, O, SyscallError, writeAll } from "../linux/index.ts";
+import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
+import { Arena } from "../tree/index.ts";
+import { type ObjectTarget, ObjectWriter, type StoredObject } from "./object-writer.ts";
+import { cleanStaging, Staging } from "./staging.ts";
+
+type Directory = Pick<Descriptor, "fd" | "label">;
+
+export interface ObjectStoreOptions {
+  readonly algorithm: "sha256" | "sha512";
+  /** Where the staging directory is made, on the same filesystem. */
+  readonly beside: Directory;
+  /** What its name begins with. */
+  readonly prefix: string;
+}
+
+export interface StoreCounts {
+  /** Objects that are new. */
+  written: number;
+  /** Objects that were there already. */
+  present: number;
+  /** Objects that were there with other content, and are not any more. */
+  replaced: number;
+  /** Bytes of the new ones. */
+  writtenBytes: number;
+}
+
+export class ObjectStore implements Disposable {
+  /** For the threads that write. */
+  readonly target: ObjectTarget;
+  readonly counts: StoreCounts = { written: 0, present: 0, replaced: 0, writtenBytes: 0 };
+  /** What interrupted runs had left behind. */
+  readonly cleaned: number;
+  readonly #objects: Descriptor;
+  readonly #staging: Staging;
+  readonly #writer: ObjectWriter;
+  readonly #staged = new Arena();
+  readonly #stagedAt: number[] = [];
+
+  /** @param objects stays the caller's @throws SealrootError SR-E525 */
+  constructor(objects: Descriptor, { algorithm, beside, prefix }: ObjectStoreOptions) {
+    this.#objects = objects;
+    try {
+      this.cleaned = cleanStaging(beside, prefix);
+      this.#staging = Staging.make(beside, prefix);
+    } catch (error) {
+      throw unwritable(objects.label, error);
+    }
+    const staging = this.#staging.directory;
+    this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm) };
+    this.#writer = new ObjectWriter(this.target);
+  }
+
+  /** Hears from the threads what became of an object. */
+  note(digest: Uint8Array, how: StoredObject["how"], bytes: number): void {
+    const { counts } = this;
+    if (how === "present") counts.present += 1;
+    else if (how === "replaced") counts.replaced += 1;
+    else {
+      counts.written += 1;
+      counts.writtenBytes += bytes;
+    }
+    if (how === "staged") this.#stagedAt.push(this.#staged.add(digest));
+  }
+
+  /** Stores what a producer emits. @returns the digest, copied @throws SealrootError SR-E525 */
+  storePortions(produce: (sink: (portion: Uint8Array) => void) => void): Uint8Array {
+    let bytes = 0;
+    try {
+      const { digest, how } = this.#writer.storePortions((sink) => produce((portion) => {
+        bytes += portion.length;
+        sink(portion);
+      }));
+      this.note(digest, how, bytes);
+      return digest.slice();
+    } catch (error) {
+      throw unwritable(this.#objects.label, error);
+    }
+  }
+
+  /**
+   * What waited for the disk gets its place, once everything is there. Objects with fs-verity do not wait: their data is on the disk, and
+   * their names follow with the sync before an image's name. @throws SealrootError SR-E525
+   */
+  commit(): void {
+    if (this.#stagedAt.length === 0) return;
+    const length = this.target.algorithm === "sha256" ? 32 : 64;
+    try {
+      syncFilesystem(this.#objects);
+      for (const at of this.#stagedAt) if (this.#writer.place(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
+      this.#stagedAt.length = 0;
+    } catch (error) {
+      throw unwritable(this.#objects.label, error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#writer[Symbol.dispose]();
+    this.#staging[Symbol.dispose]();
+  }
+}
+
+/** Whoever writes to a store and cannot. */
+export function unwritable(path: string, error: unknown): unknown {
+  if (!(error instanceof SyscallError)) return error;
+  const summary = isErrno(error, ERRNO.ENOSPC) ? { summary: "the filesystem of the repository is full" } : {};
+  return new SealrootError("SR-E525", { ...summary, details: [["in", path]], cause: error });
+}
+
+/** Whether files on this filesystem can have fs-verity: tried on one that nobody sees. */
+export function hasVerity(directory: Directory, algorithm: "sha256" | "sha512"): boolean {
+  let name: string | undefined;
+  let fd = openNameRaw(directory.fd, ".", O.RDWR | O.TMPFILE, 0o600);
+  if (fd < 0) {
+    name = ".tmp-object-verity";
+    fd = openNameRaw(directory.fd, name, O.RDWR | O.CREAT | O.EXCL, 0o600);
+  }
+  if (fd < 0) return false;
+  const file = new Descriptor(fd, "a file to try fs-verity on");
+  try {
+    writeAll(file, new Uint8Array(1));
+    const readable = reopenRaw(file.fd, O.RDONLY);
+    file.close();
+    if (readable < 0) return false;
+    using reading = new Descriptor(readable, file.label);
+    return enableVerity(reading, algorithm) === "enabled";
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
+  } finally {
+    file.close();
+    if (name !== undefined) unlinkRaw(directory.fd, name);
+  }
+}

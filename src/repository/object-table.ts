@@ -1,0 +1,73 @@
+/** The objects that are in a repository, by id: how large each is and whether it is known to be bad. For millions of them. */
+
+import { type FileFacts, statAt, SyscallError } from "../linux/index.ts";
+import type { CheckedObject, ObjectFault } from "./check-object.ts";
+import type { Foreign, RepositoryContents } from "./contents.ts";
+import { IdSet } from "./id-set.ts";
+
+export interface BadObject {
+  readonly fault: ObjectFault | "missing" | "size";
+  readonly found: string;
+}
+
+export class ObjectTable {
+  readonly present: IdSet;
+  /** Bytes, by the number of the id. */
+  readonly #sizes: number[] = [];
+  /** By id in hexadecimal digits. */
+  readonly bad = new Map<string, BadObject>();
+  /** Bytes that an image says a bad or missing object has; by id in hexadecimal digits. */
+  readonly wanted = new Map<string, number>();
+  readonly temporary: string[] = [];
+  readonly foreign: Foreign[] = [];
+  bytes = 0;
+
+  constructor(contents: RepositoryContents, advance: (items: number) => void) {
+    this.present = new IdSet(contents.idLength);
+    const others = contents.otherObjectEntries();
+    this.temporary.push(...others.temporary, ...contents.temporaryEntries());
+    this.foreign.push(...others.foreign);
+    for (const prefix of contents.objectDirectories()) {
+      using directory = contents.openObjectDirectory(prefix);
+      if (directory === undefined) continue;
+      const found = contents.objectsIn(prefix, directory);
+      for (const { name, id, type } of found.objects) this.#add(directory, name, id, type);
+      this.temporary.push(...found.temporary);
+      this.foreign.push(...found.foreign);
+      advance(1);
+    }
+  }
+
+  #add(directory: { readonly fd: number; readonly label: string }, name: string, id: Uint8Array, type: FileFacts["type"]): void {
+    if (type !== "regular file") {
+      this.bad.set(id.toHex(), { fault: "type", found: `a ${type}` });
+      this.put(id, 0);
+      return;
+    }
+    try {
+      this.put(id, statAt(directory, name).size);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.bad.set(id.toHex(), { fault: "unreadable", found: error.message });
+      this.put(id, 0);
+    }
+  }
+
+  /** The object is there now. */
+  put(id: Uint8Array, size: number): void {
+    this.present.add(id);
+    const number = this.present.numberOf(id);
+    this.bytes += size - (this.#sizes[number] ?? 0);
+    this.#sizes[number] = size;
+  }
+
+  /** Bytes; undefined where there is no such object. */
+  size(id: Uint8Array): number | undefined {
+    const number = this.present.numberOf(id);
+    return number < 0 ? undefined : this.#sizes[number];
+  }
+
+  checked(hex: string, { fault, found }: Pick<CheckedObject, "fault" | "found">): void {
+    if (fault !== undefined) this.bad.set(hex, { fault, found });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Putting a good copy of an object in the place of a bad one, or where one is missing. The copy is complete, on the disk, and has the
+ * right digest before it gets the name; the bad one has its name until then. Cut off at any point the repository is no worse than it
+ * was: what may stay is a file of a temporary name, which the next run removes.
+ */
+
+import { ALGORITHMS, descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
+import { type Descriptor, type DirectoryDescriptor, makeDirectory, measureVerity, O, openAt, readInto, RESOLVE, writeAll } from "../linux/index.ts";
+import { setPermissions } from "../linux/data.ts";
+import { enableVerity } from "../linux/enable-verity.ts";
+import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
+import type { RepositoryContents } from "./contents.ts";
+import { objectName } from "./object-name.ts";
+import { placeLink } from "./publish.ts";
+import { openInside } from "./repository.ts";
+
+const PIECE = 1 << 20;
+const O_EXCL = 0o200;
+const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+
+export type Staged = "staged" | "wrong content" | "no fs-verity";
+
+/** The name of a draft until it is placed. */
+const draftOf = (id: Uint8Array): string => `object-${id.toHex()}`;
+
+/**
+ * Copies `copy` beside its place, if its content is that of this id.
+ * @param drafts a directory on the same filesystem, for what is not finished
+ * @param verity "required": without fs-verity it is not taken; "tried": enabled where the filesystem has it
+ * @throws SyscallError when the repository cannot be written to
+ */
+export function stageObject({ algorithm }: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Staged; readonly size: number } {
+  const name = draftOf(id);
+  let good = false;
+  using draft = openAt(drafts, name, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
+  try {
+    const size = write(draft, algorithm, id, copy);
+    if (size === undefined) return { result: "wrong content", size: 0 };
+    // a file with a writer cannot get fs-verity
+    draft.close();
+    using file = openAt(drafts, name, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    const enabled = enableVerity(file, algorithm);
+    if (enabled !== "enabled" && verity === "required") return { result: "no fs-verity", size };
+    const measurement = measureVerity(file);
+    if (measurement.kind === "digest" && measurement.digest !== id.toHex()) return { result: "wrong content", size };
+    syncFile(file);
+    good = true;
+    return { result: "staged", size };
+  } finally {
+    if (!good) removeAt(drafts, name);
+  }
+}
+
+/** A staged object, for reading. */
+export const openStaged = (id: Uint8Array, drafts: DirectoryDescriptor): Descriptor => openAt(drafts, draftOf(id), O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+
+/** Gives a staged object its name: what had it gives way in the same step. @throws SyscallError */
+export function placeObject(contents: RepositoryContents, id: Uint8Array, drafts: DirectoryDescriptor): void {
+  makeDirectory(contents.directory, "objects", 0o755);
+  using objects = contents.repository.openObjects();
+  const [prefix = "", rest = ""] = objectName(id).split("/");
+  makeDirectory(objects, prefix, 0o755);
+  using directory = openInside(objects, prefix, DIRECTORY);
+  if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);
+  moveAt(drafts, draftOf(id), directory, rest);
+  syncFile(directory);
+  syncFile(objects);
+}
+
+/** Both at once, for an object that needs no others. */
+export function replaceObject(contents: RepositoryContents, id: Uint8Array, copy: Descriptor, verity: "required" | "tried", drafts: DirectoryDescriptor): { readonly result: Staged; readonly size: number } {
+  const staged = stageObject(contents, id, copy, verity, drafts);
+  if (staged.result === "staged") placeObject(contents, id, drafts);
+  return staged;
+}
+
+/** @returns its size, or undefined when the content has another digest */
+function write(file: Descriptor, algorithm: "sha256" | "sha512", id: Uint8Array, copy: Descriptor): number | undefined {
+  setPermissions(file, 0o644);
+  const tree = new MerkleTree(algorithm);
+  const buffer = new Uint8Array(PIECE);
+  for (let got = PIECE; got === PIECE; ) {
+    got = readInto(copy, buffer);
+    const piece = buffer.subarray(0, got);
+    tree.update(piece);
+    writeAll(file, piece);
+  }
+  const { root, size } = tree.finish();
+  const digest = descriptorDigest(encodeDescriptor(algorithm, size, root), algorithm);
+  return digest.length === ALGORITHMS[algorithm].digestSize && digest.every((byte, at) => byte === id[at]) ? size : undefined;
+}
+
+/** Removes what an interrupted run has left. The caller holds the exclusive lock, so nobody is still writing it. */
+export function removeTemporary(contents: RepositoryContents, temporary: readonly string[]): void {
+  for (const path of temporary) removeAt(contents.directory, path);
+}
+
+/** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
+export function replaceImageLink({ directory }: RepositoryContents, digest: string, drafts: DirectoryDescriptor): void {
+  using images = openInside(directory, "images", DIRECTORY);
+  if (images === undefined) return;
+  placeLink(drafts, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
+  syncFile(images);
+}

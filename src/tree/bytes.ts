@@ -1,0 +1,25 @@
+/** Byte strings: names, targets and xattr names have no encoding, so they are compared and kept as bytes. */
+
+/** Order of memcmp(3), a prefix before what it is a prefix of: how composefs sorts names. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let at = 0; at < shared; at++) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+/** Bytes as a string of as many characters, each below 256: a form in which they can be keys and be compared with `<`. */
+export const binaryOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+
+/** The bytes of such a string. */
+export const bytesOf = (binary: string): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+};

@@ -1,0 +1,175 @@
+/** gc on repositories that composefs-rs has written: what it keeps, what goes, and that it does nothing where it cannot know. */
+
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { CATALOGUE } from "../../src/errors/index.ts";
+import { expectOneBlock } from "../support/refusal.ts";
+import { KINDS, TestRepository } from "../support/repositories.ts";
+import { splitstream } from "../support/splitstream.ts";
+
+/** What cfsctl gc --dry-run says of them. */
+const CFSCTL = { "sha256-v1": 16469, "sha512-v1": 16469, "sha256-v2": 4181, "sha512-v2": 4181 } as const;
+
+describe("what composefs-rs would remove goes, and nothing else", () => {
+  for (const kind of KINDS) {
+    test(kind, () => {
+      using repository = new TestRepository(kind);
+      const { kept, unnamed } = repository;
+      const before = repository.listing();
+      const dry = repository.json("gc", "--dry-run");
+      expect(dry.exit).toBe(0);
+      expect(dry.value["removed"]).toEqual({ objects: 2, bytes: CFSCTL[kind], images: [unnamed], streams: [], commits: [], recipes: [], temporary: [] });
+      expect(repository.listing()).toEqual(before);
+      const listed = repository.run("gc", "--list").stdout.trimEnd().split("\n");
+
+      expect(repository.json("gc").value["removed"]).toEqual(dry.value["removed"] as object);
+      const after = repository.listing();
+      const gone = before.filter((path) => !after.includes(path)).map((path) => path.replace(/ -> .*/, ""));
+      expect(gone.length).toBe(3);
+      expect(gone.sort()).toEqual(listed.sort());
+      expect(repository.exists(`images/${kept}`)).toBe(true);
+      expect(repository.json("fsck").value["ok"]).toBe(true);
+      expect(repository.json("gc").value["removed"]).toEqual({ objects: 0, bytes: 0, images: [], streams: [], commits: [], recipes: [], temporary: [] });
+    });
+  }
+});
+
+/** What keeps the image that has no name: the test makes it, gc has to find it. */
+const ROOTS: Readonly<Record<string, (repository: TestRepository, digest: string) => void>> = {
+  "a state directory": ({ top }, digest) => void mkdirSync(`${top}/state/deploy/${digest}`, { recursive: true }),
+  "a boot entry": (repository, digest) => repository.write("boot/loader/entries/a.conf", `title x\nversion 1\nlinux /vmlinuz\noptions rw composefs=?${digest}\n`),
+  "a staged boot entry": (repository, digest) => repository.write("boot/loader/entries.staged/a.conf", `linux /vmlinuz\noptions composefs.digest=v1-${repository.algorithm}-12:${digest}\n`),
+  "the name of a unified kernel image": (repository, digest) => repository.write(`boot/efi/EFI/Linux/bootc/bootc_composefs-${digest}.efi`, uki("quiet")),
+  "the command line of a unified kernel image": (repository, digest) => repository.write("efi/EFI/Linux/system.efi", uki(`quiet composefs.digest=v1-${repository.algorithm}-12:${digest}`)),
+  "a menu of GRUB": (repository, digest) => repository.write("boot/grub2/user.cfg", `menuentry "x" {\nchainloader /EFI/Linux/bootc/bootc_composefs-${digest}.efi\n}\n`),
+  "a reference with directories": (repository, digest) => {
+    mkdirSync(repository.at("images/refs/release/44"), { recursive: true });
+    symlinkSync(`../../../${digest}`, repository.at("images/refs/release/44/x"));
+  },
+  "a stream": (repository, digest) => {
+    const stream = repository.put(splitstream({ named: [["composefs.image", digest]], chunks: new Uint8Array(0), contentType: 0x66696e616d69636fn, algorithm: repository.algorithm === "sha256" ? 1 : 2 }));
+    repository.link("streams/oci-manifest-sha256:1", stream);
+    mkdirSync(repository.at("streams/refs/oci"), { recursive: true });
+    symlinkSync("../../oci-manifest-sha256:1", repository.at("streams/refs/oci/localhost%2Fx"));
+  },
+};
+
+/** The smallest file that is read as a unified kernel image. */
+function uki(commandLine: string): Uint8Array {
+  const text = new TextEncoder().encode(commandLine);
+  const bytes = new Uint8Array(512 + text.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x4d, 0x5a]);
+  view.setUint32(0x3c, 64, true);
+  view.setUint32(64, 0x4550, true);
+  view.setUint16(68, 0x8664, true);
+  view.setUint16(70, 1, true);
+  bytes.set(new TextEncoder().encode(".cmdline"), 88);
+  view.setUint32(96, text.length, true);
+  view.setUint32(104, text.length, true);
+  view.setUint32(108, 512, true);
+  bytes.set(text, 512);
+  return bytes;
+}
+
+describe("kept by", () => {
+  for (const [name, make] of Object.entries(ROOTS)) {
+    for (const kind of ["sha256-v1", "sha512-v2"] as const) {
+      test(`${name}, ${kind}`, () => {
+        using repository = new TestRepository(kind);
+        make(repository, repository.unnamed);
+        const before = repository.listing();
+        const { exit, value } = repository.json("gc");
+        expect(exit).toBe(0);
+        expect(value["removed"]).toMatchObject({ objects: 0, images: [] });
+        expect(repository.listing()).toEqual(before);
+      });
+    }
+  }
+
+  test("a commit, if that is asked for; else it goes with its image", () => {
+    using repository = new TestRepository("sha256-v1");
+    const { unnamed } = repository;
+    repository.write(`composefs/commits/${unnamed}/${"1".repeat(64)}.commit`, "x");
+    repository.write(`composefs/commits/${unnamed}/${"1".repeat(64)}.commitmeta`, "x");
+    expect(repository.json("gc", "--keep-signed").value["removed"]).toMatchObject({ objects: 0, commits: [] });
+    repository.write(`composefs/commits/${unnamed}/notes`, "of somebody else");
+    expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 2, commits: [unnamed] });
+    expect(repository.listing().filter((path) => path.startsWith("commits/"))).toEqual([`commits/${unnamed}/notes`]);
+  });
+});
+
+/** What makes it impossible to know what is needed. */
+const UNREADABLE: Readonly<Record<string, (repository: TestRepository) => void>> = {
+  "a reference to nothing": (repository) => rmSync(repository.at(`images/${repository.kept}`)),
+  "a link to an object that is gone": (repository) => rmSync(repository.objectPath(repository.kept)),
+  "an image that is cut short": (repository) => truncateSync(repository.objectPath(repository.kept), 2000),
+  "an image that is no image": (repository) => writeFileSync(repository.objectPath(repository.kept), "x".repeat(9000)),
+  "a stream that is no stream": (repository) => {
+    repository.link("streams/a", repository.put(new TextEncoder().encode("no stream")));
+    mkdirSync(repository.at("streams/refs"));
+    symlinkSync("../a", repository.at("streams/refs/a"));
+  },
+  "a boot entry of a later version": (repository) => repository.write("boot/loader/entries/a.conf", `linux /v\noptions composefs.digest=v9-sha256-12:${"a".repeat(64)}\n`),
+  "a unified kernel image that is damaged": (repository) => repository.write("boot/EFI/Linux/a.efi", "MZ and nothing else"),
+  "a boot entry that is a directory": ({ top }) => void mkdirSync(`${top}/boot/loader/entries/a.conf`, { recursive: true }),
+  "references within references without end": (repository) => {
+    let path = "images/refs/a";
+    for (let depth = 0; depth < 70; depth++) path += "/a";
+    mkdirSync(repository.at(path), { recursive: true });
+  },
+};
+
+describe("removes nothing with", () => {
+  for (const [name, make] of Object.entries(UNREADABLE)) {
+    test(name, () => {
+      using repository = new TestRepository("sha256-v1");
+      make(repository);
+      const before = repository.listing();
+      const { exit, stderr, stdout } = repository.run("gc");
+      expect(exit).toBe(CATALOGUE["SR-E542"].exit);
+      expect(stdout).toBe("");
+      expectOneBlock(stderr, "SR-E542");
+      expect(repository.listing()).toEqual(before);
+    });
+  }
+});
+
+test("what is no part of a repository is left alone, and what was not finished goes", () => {
+  using repository = new TestRepository("sha256-v1");
+  const foreign = ["objects/README", "objects/ab/short", "images/a-file", "streams/b-file", "bootc/storage/x", "objects/ab/.hidden"];
+  for (const path of foreign) repository.write(`composefs/${path}`, "x");
+  for (const path of ["objects/.tmp-object-aaaaaaaaaaaa", "objects/ab/.tmp-object-bbbbbbbbbbbb"]) repository.write(`composefs/${path}`, "x");
+  symlinkSync("x", repository.at(".symlink-cccccccccccc"));
+  const { value } = repository.json("gc");
+  expect((value["removed"] as { temporary: string[] }).temporary.sort()).toEqual([".symlink-cccccccccccc", "objects/.tmp-object-aaaaaaaaaaaa", "objects/ab/.tmp-object-bbbbbbbbbbbb"]);
+  for (const path of foreign) expect(repository.exists(path), path).toBe(true);
+  expect(repository.listing().filter((path) => path.includes(".tmp-") || path.includes(".symlink-"))).toEqual([]);
+});
+
+test("an image that is a file and no link is left alone, with what it needs", () => {
+  using repository = new TestRepository("sha256-v1");
+  const { unnamed } = repository;
+  const done = Bun.spawnSync(["sh", "-c", `rm "$1" && cp "$2" "$1"`, "sh", repository.at(`images/${unnamed}`), repository.objectPath(unnamed)]);
+  expect(done.exitCode).toBe(0);
+  // the object of the same content goes, what the file needs stays
+  expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 1, images: [] });
+});
+
+test("not while somebody else uses the repository; looking is allowed", async () => {
+  using repository = new TestRepository("sha256-v1");
+  const before = repository.listing();
+  const reader = Bun.spawn(["flock", "--shared", repository.path, "sh", "-c", "echo locked; exec sleep 60"], { stdout: "pipe" });
+  try {
+    await reader.stdout.getReader().read();
+    const { exit, stderr } = repository.run("gc");
+    expect(exit).toBe(CATALOGUE["SR-E543"].exit);
+    expectOneBlock(stderr, "SR-E543");
+    expect(repository.listing()).toEqual(before);
+    expect(repository.run("gc", "--dry-run").exit).toBe(0);
+    expect(repository.run("fsck").exit).toBe(0);
+  } finally {
+    reader.kill();
+    await reader.exited;
+  }
+});

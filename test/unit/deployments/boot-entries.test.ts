@@ -1,0 +1,43 @@
+/** Which images boot entries name. Entries as bootc, composefs-rs and kernel-install write them. */
+
+import { describe, expect, test } from "bun:test";
+import { bootEntryImages, grubImages, imageOfFileName } from "../../../src/deployments/boot-entries.ts";
+
+const [A, B] = ["a".repeat(128), "b".repeat(128)];
+const C = "c".repeat(64);
+
+describe("entries of the Boot Loader Specification", () => {
+  test("bootc's, with a kernel that another deployment brought", () => {
+    const entry = `title Fedora Linux 42\nversion 42\nlinux /boot/bootc_composefs-${B}/vmlinuz\ninitrd /boot/bootc_composefs-${B}/initrd\noptions root=UUID=1 rw composefs=?${A}\nsort-key bootc-fedora-0\n`;
+    expect(bootEntryImages(entry)).toEqual({ images: [A], kernels: [], unknown: [] });
+  });
+  test("a unified kernel image by its name", () => {
+    expect(bootEntryImages(`title x\nversion 1\nuki /EFI/Linux/bootc/bootc_composefs-${A}.efi\n`)).toEqual({ images: [A], kernels: [`/EFI/Linux/bootc/bootc_composefs-${A}.efi`], unknown: [] });
+    expect(bootEntryImages("efi\t/EFI/Linux/mine.efi\n").kernels).toEqual(["/EFI/Linux/mine.efi"]);
+  });
+  test("several options lines, several digests, tabs and comments", () => {
+    expect(bootEntryImages(`# options composefs=${B}\noptions\tquiet composefs.digest=v1-sha256-12:${C.toUpperCase()}\n options composefs.digest=v2-sha512-12:${A}\n`).images).toEqual([C, A]);
+  });
+  test("a directory counts where nothing else tells", () => {
+    expect(bootEntryImages(`linux /bootc_composefs-${A}/vmlinuz\noptions ro\n`).images).toEqual([A]);
+    expect(bootEntryImages("linux /vmlinuz\noptions root=/dev/sda1\n")).toEqual({ images: [], kernels: [], unknown: [] });
+  });
+  test("an argument of a later version is not passed over, one that boots nothing is", () => {
+    expect(bootEntryImages(`options composefs.digest=v3-blake3-12:${C} composefs=off\n`)).toEqual({ images: [], kernels: [], unknown: [`composefs.digest=v3-blake3-12:${C}`] });
+  });
+});
+
+describe("menus of GRUB", () => {
+  test("bootc's user.cfg", () => {
+    const menu = [A, B].map((digest) => `menuentry "Fedora 42: (${digest})" {\ninsmod fat\nsearch --no-floppy --set=root --fs-uuid "\${EFI_PART_UUID}"\nchainloader /EFI/Linux/bootc/bootc_composefs-${digest}.efi\n}\n`).join("");
+    expect(grubImages(menu).images).toEqual([A, B]);
+  });
+  test("a plain grub.cfg", () => {
+    expect(grubImages(`menuentry 'x' {\n\tlinux\t/vmlinuz root=LABEL=r composefs.digest=v1-sha256-12:${C} quiet\n\tinitrd /i\n}\n`).images).toEqual([C]);
+    expect(grubImages("set default=0\n")).toEqual({ images: [], kernels: [], unknown: [] });
+  });
+});
+
+test("file names", () => {
+  expect([`bootc_composefs-${A}.efi`, `/EFI/Linux/${C}.efi`, `/boot/${A}`, "linux.efi", `${A}0.efi`, `x${C}.efi`].map(imageOfFileName)).toEqual([A, C, A, undefined, undefined, undefined]);
+});

@@ -1,0 +1,162 @@
+/** Writing objects, without fs-verity (this kernel has none): names, what is there already, staging, what an interrupted run left. */
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fsverityDigest } from "../../../src/fsverity/index.ts";
+import { lockFile } from "../../../src/linux/lock.ts";
+import { O, openPath } from "../../../src/linux/index.ts";
+import { ObjectStore } from "../../../src/repository/object-store.ts";
+import { FileChanged, ObjectWriter } from "../../../src/repository/object-writer.ts";
+import { cleanStaging } from "../../../src/repository/staging.ts";
+import { TemporaryDirectory } from "../../support/temporary.ts";
+
+const digestOf = (bytes: Uint8Array): string => fsverityDigest(bytes, "sha256").toHex();
+const yes = (): boolean => true;
+
+class Place implements Disposable {
+  readonly directory = new TemporaryDirectory();
+  readonly path = this.directory.path;
+  readonly objects = join(this.path, "objects");
+  readonly own = join(this.path, "own");
+
+  constructor() {
+    mkdirSync(this.objects);
+    mkdirSync(this.own);
+  }
+
+  /** Opens a store, lets it be worked with, and closes it. */
+  store<T>(work: (store: ObjectStore, writer: ObjectWriter) => T): T {
+    using objects = openPath(this.objects, O.RDONLY | O.DIRECTORY);
+    using own = openPath(this.own, O.RDONLY | O.DIRECTORY);
+    using store = new ObjectStore(objects, { algorithm: "sha256", beside: own, prefix: "staging-" });
+    using writer = new ObjectWriter(store.target);
+    return work(store, writer);
+  }
+
+  file(name: string, bytes: Uint8Array): string {
+    const path = join(this.path, name);
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  /** Paths of objects below objects/. */
+  names(): string[] {
+    return readdirSync(this.objects, { recursive: true, encoding: "utf8" }).filter((path) => path.includes("/")).toSorted();
+  }
+
+  [Symbol.dispose](): void {
+    this.directory[Symbol.dispose]();
+  }
+}
+
+function put(store: ObjectStore, writer: ObjectWriter, path: string, sparse = false, unchanged = yes): string {
+  using file = openPath(path, O.RDONLY);
+  const { size } = statSync(path);
+  const { digest, how } = writer.store(file.fd, size, sparse, unchanged);
+  store.note(digest, how, size);
+  return `${digest.toHex()} ${how}`;
+}
+
+describe("objects", () => {
+  test("get their names only when everything is on the disk", () => {
+    using place = new Place();
+    const small = new TextEncoder().encode("content ".repeat(20));
+    const large = new Uint8Array(3_000_000).map((_, index) => index * 7 + (index >> 11));
+    place.store((store, writer) => {
+      expect(put(store, writer, place.file("small", small))).toBe(`${digestOf(small)} staged`);
+      expect(put(store, writer, place.file("large", large))).toBe(`${digestOf(large)} staged`);
+      expect(put(store, writer, place.file("again", small))).toBe(`${digestOf(small)} present`);
+      expect(place.names()).toEqual([]);
+      store.commit();
+      expect(store.counts).toEqual({ written: 2, present: 1, replaced: 0, writtenBytes: small.length + large.length });
+    });
+    expect(place.names()).toEqual([small, large].map((bytes) => digestOf(bytes).replace(/^../, "$&/")).toSorted());
+    for (const bytes of [small, large]) expect(readFileSync(join(place.objects, digestOf(bytes).replace(/^../, "$&/"))).equals(bytes)).toBe(true);
+    expect(readdirSync(place.own)).toEqual([]);
+    expect(statSync(join(place.objects, digestOf(small).replace(/^../, "$&/"))).mode & 0o777).toBe(0o644);
+  });
+
+  test("that are there are left, and only if they are files of that size", () => {
+    using place = new Place();
+    const bytes = new Uint8Array(500).fill(3);
+    const path = place.file("f", bytes);
+    const object = join(place.objects, digestOf(bytes).replace(/^../, "$&/"));
+    place.store((store, writer) => {
+      put(store, writer, path);
+      store.commit();
+    });
+    const { ino } = statSync(object);
+    place.store((store, writer) => expect(put(store, writer, path)).toEndWith(" present"));
+    expect(statSync(object).ino).toBe(ino);
+    // cut short, as a power cut leaves what another program did not wait for
+    truncateSync(object, 0);
+    place.store((store, writer) => {
+      expect(put(store, writer, path)).toEndWith(" staged");
+      store.commit();
+      expect(store.counts.replaced).toBe(1);
+    });
+    expect(readFileSync(object).equals(bytes)).toBe(true);
+  });
+
+  test("of sparse files are sparse", () => {
+    using place = new Place();
+    const path = place.file("sparse", new TextEncoder().encode("begin"));
+    truncateSync(path, 8 << 20);
+    place.store((store, writer) => {
+      expect(put(store, writer, path, true)).toBe(`${digestOf(readFileSync(path))} staged`);
+      store.commit();
+    });
+    const object = join(place.objects, digestOf(readFileSync(path)).replace(/^../, "$&/"));
+    expect([statSync(object).size, statSync(object).blocks < 100]).toEqual([8 << 20, true]);
+  });
+
+  test("of files that change are not made", () => {
+    using place = new Place();
+    const path = place.file("f", new Uint8Array(2_000_000));
+    place.store((store, writer) => {
+      expect(() => put(store, writer, path, false, () => false)).toThrow(FileChanged);
+      using file = openPath(path, O.RDONLY);
+      expect(() => writer.store(file.fd, 2_000_001, false, yes)).toThrow(FileChanged);
+      store.commit();
+    });
+    expect([place.names(), readdirSync(place.own)]).toEqual([[], []]);
+  });
+
+  test("made from portions", () => {
+    using place = new Place();
+    const bytes = new Uint8Array(10_000).fill(9);
+    place.store((store) => {
+      expect(store.storePortions((sink) => [0, 4000, 9000].forEach((at, index, all) => sink(bytes.subarray(at, all[index + 1])))).toHex()).toBe(digestOf(bytes));
+      store.commit();
+    });
+    expect(place.names()).toHaveLength(1);
+  });
+});
+
+describe("what an interrupted run left", () => {
+  test("is taken away by the next, and not while its owner lives", () => {
+    using place = new Place();
+    const left = join(place.own, "staging-left");
+    mkdirSync(left);
+    writeFileSync(join(left, "ab".repeat(32)), "half");
+    const alive = join(place.own, "staging-alive");
+    mkdirSync(alive);
+    using lock = openPath(alive, O.RDONLY | O.DIRECTORY);
+    lockFile(lock, "shared", false);
+    mkdirSync(join(place.own, "recipes"));
+    place.store((store) => expect(store.cleaned).toBe(1));
+    expect([existsSync(left), existsSync(alive), existsSync(join(place.own, "recipes"))]).toEqual([false, true, true]);
+    lock.close();
+    using own = openPath(place.own, O.RDONLY | O.DIRECTORY);
+    expect(cleanStaging(own, "staging-")).toBe(1);
+  });
+
+  test("something else of that name is left alone", () => {
+    using place = new Place();
+    mkdirSync(join(place.own, "staging-x/below"), { recursive: true });
+    linkSync(place.file("f", new Uint8Array(1)), join(place.own, "staging-file"));
+    place.store((store) => expect(store.cleaned).toBe(0));
+    expect(existsSync(join(place.own, "staging-x/below"))).toBe(true);
+  });
+});
