@@ -6,11 +6,11 @@ import { Work } from "./work.ts";
 declare const self: { onmessage: ((event: { readonly data: unknown }) => void) | null };
 
 self.onmessage = ({ data }) => {
-  if (!(data instanceof SharedArrayBuffer)) return;
+  const [memory, directories] = data as readonly [SharedArrayBuffer, Int32Array<SharedArrayBuffer> | undefined];
   // the executable starts with the machine code compiler all but off
   Bun.unsafe.setJITPolicy(1);
-  const ring = new Ring(data);
-  using work = new Work(ring);
+  const ring = new Ring(memory, directories);
+  const work = new Work(ring);
   ring.join();
   do {
     for (let slot = ring.claim(); slot !== undefined; slot = ring.claim()) work.perform(slot);

@@ -95,8 +95,6 @@ export class Contents implements ContentSink, Disposable {
       ring.empty(slot);
     }
     for (const worker of this.#workers) worker.terminate();
-    this.#work[Symbol.dispose]();
-    this.#writer?.[Symbol.dispose]();
   }
 
   /** A file of many parts: all threads hash at once, this one waits for them in order. */
@@ -205,7 +203,7 @@ export class Contents implements ContentSink, Disposable {
     while (this.#workers.length < this.#wanted) {
       const worker = new Worker(WORKER);
       worker.unref();
-      worker.postMessage(this.#ring.memory);
+      worker.postMessage([this.#ring.memory, this.#ring.directories]);
       this.#workers.push(worker);
     }
   }

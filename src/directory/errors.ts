@@ -13,6 +13,6 @@ export const changed = (path: string): SealrootError => new SealrootError("SR-E5
 /** An error without a code becomes SR-E520 at that path. */
 export function located(path: string, error: unknown): SealrootError {
   if (error instanceof SealrootError) return error;
-  if (isErrno(error, ERRNO.EMFILE, ERRNO.ENFILE)) return new SealrootError("SR-E520", { summary: "too many directories inside one another", details: [["path", path]], cause: error, next: "raise the limit of open files: ulimit -n" });
+  if (isErrno(error, ERRNO.EMFILE, ERRNO.ENFILE)) return new SealrootError("SR-E520", { summary: "too many files are open at once", details: [["path", path]], cause: error, meaning: "the directories that lead to a file are open while it is read, and some of those in the store", next: "raise the limit of open files: ulimit -n" });
   return new SealrootError("SR-E520", { details: [["path", path]], cause: error });
 }

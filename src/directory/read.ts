@@ -180,7 +180,12 @@ class Reader {
     const readable = type === DT.regular || type === DT.directory;
     // never waits and never becomes the terminal of this process, should something else have taken the name
     const flags = type === DT.directory ? O.RDONLY | O.DIRECTORY : type === DT.regular ? O.RDONLY | O.NONBLOCK | O.NOCTTY : O.PATH;
-    const fd = openNameRaw(directory, name, flags);
+    let fd = openNameRaw(directory, name, flags);
+    if (fd === -ERRNO.EMFILE) {
+      // files that wait for their turn are open: those can be waited for
+      this.#sink.drain();
+      fd = openNameRaw(directory, name, flags);
+    }
     if (fd < 0) throw this.#failed(name, fd);
     let keep = false;
     try {

@@ -17,25 +17,36 @@ export const HOW = { hashed: 0, present: 1, placed: 2, staged: 3, replaced: 4 } 
 
 const FIELDS = 16;
 const F = { state: 0, kind: 1, fd: 2, tag: 3, sizeLow: 4, sizeHigh: 5, offsetLow: 6, offsetHigh: 7, changeLow: 8, changeHigh: 9, changeNanoseconds: 10, sparse: 11, resultLength: 12, how: 13, changed: 14, errno: 15 } as const;
-const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, storing: 4, objects: 5, staging: 6, verity: 7, threads: 8 } as const;
+const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, objects: 4, staging: 5, verity: 6, threads: 7 } as const;
 const CONTROL = 16;
 const HALF = 0x1_0000_0000;
+
+export interface Store {
+  readonly objects: number;
+  readonly staging: number;
+  readonly verity: boolean;
+  /** See ObjectTarget. */
+  readonly directories: Int32Array<SharedArrayBuffer>;
+}
 
 export interface Setup {
   readonly algorithm: "sha256" | "sha512";
   /** Where objects go; undefined: only digests are wanted. */
-  readonly store: { readonly objects: number; readonly staging: number; readonly verity: boolean } | undefined;
+  readonly store: Store | undefined;
 }
 
 export class Ring {
   readonly memory: SharedArrayBuffer;
+  /** Of the store; undefined without one. A further piece of shared memory, which belongs to the store. */
+  directories: Int32Array<SharedArrayBuffer> | undefined;
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #fields: Int32Array<SharedArrayBuffer>;
   readonly #results: Uint8Array<SharedArrayBuffer>;
   /** Slots that are free again, counted from the beginning: known to the first thread only. */
   #emptied = 0;
 
-  constructor(memory?: SharedArrayBuffer) {
+  constructor(memory?: SharedArrayBuffer, directories?: Int32Array<SharedArrayBuffer>) {
+    this.directories = directories;
     this.memory = memory ?? new SharedArrayBuffer(CONTROL * 4 + SLOTS * (FIELDS * 4 + RESULT_ROOM));
     this.#control = new Int32Array(this.memory, 0, CONTROL);
     this.#fields = new Int32Array(this.memory, CONTROL * 4, SLOTS * FIELDS);
@@ -43,8 +54,8 @@ export class Ring {
   }
 
   set setup({ algorithm, store }: Setup) {
+    this.directories = store?.directories;
     this.#control[C.algorithm] = algorithm === "sha256" ? 1 : 2;
-    this.#control[C.storing] = store === undefined ? 0 : 1;
     this.#control[C.objects] = store?.objects ?? -1;
     this.#control[C.staging] = store?.staging ?? -1;
     this.#control[C.verity] = store?.verity === true ? 1 : 0;
@@ -52,7 +63,7 @@ export class Ring {
 
   get setup(): Setup {
     const word = (at: number): number => this.#control[at] ?? 0;
-    const store = word(C.storing) === 0 ? undefined : { objects: word(C.objects), staging: word(C.staging), verity: word(C.verity) === 1 };
+    const store = this.directories === undefined ? undefined : { directories: this.directories, objects: word(C.objects), staging: word(C.staging), verity: word(C.verity) === 1 };
     return { algorithm: word(C.algorithm) === 1 ? "sha256" : "sha512", store };
   }
 

@@ -7,7 +7,7 @@ import { ContentHasher } from "../repository/content-hasher.ts";
 import { FileChanged, ObjectWriter } from "../repository/object-writer.ts";
 import { HOW, KIND, RESULT_ROOM, type Ring, STATE } from "./ring.ts";
 
-export class Work implements Disposable {
+export class Work {
   readonly #ring: Ring;
   readonly #hasher: ContentHasher;
   readonly #writer: ObjectWriter | undefined;
@@ -43,10 +43,6 @@ export class Work implements Disposable {
     }
     if (file) closeRaw(ring.get(slot, "fd"));
     ring.finish(slot, state);
-  }
-
-  [Symbol.dispose](): void {
-    this.#writer?.[Symbol.dispose]();
   }
 
   #file(slot: number): void {

@@ -3,7 +3,8 @@
  * bytes: a line costs no string, and its directory is found at once when it is that of the line before.
  *
  * Where the C tool takes what cannot be meant, this refuses: a digest that is not one, sizes that wrap around, wrong numbers, second
- * names of directories, loops. Bounds: MAX_LINE for a line; a tree takes at most a few times the bytes of its dumpfile.
+ * names of directories, loops. Bounds: MAX_LINE for a line; a tree takes some
+ * ten times the bytes of its dumpfile, and a hundred times when that is nothing but the shortest xattrs there can be, all different.
  */
 
 import { SealrootError } from "../errors/index.ts";

@@ -109,7 +109,9 @@ export class AttributeLists {
     const values = new Map<string, Uint8Array>();
     let cost = XATTR_HEADER;
     for (const { name, value } of this.#tree.inodes.xattrs(inode)) {
-      if (name.length === 0 || name.length > MAX_XATTR_NAME || value.length > MAX_XATTR_VALUE) throw unwritable(this.#tree, inode, "an extended attribute has a name of more than 255 or a value of more than 65535 bytes");
+      if (name.length === 0 || name.length > MAX_XATTR_NAME || value.length > MAX_XATTR_VALUE) {
+        throw unwritable(this.#tree, inode, "an extended attribute has a name of more than 255 or a value of more than 65535 bytes");
+      }
       // a tree that was read from an image can have the marks beyond the limit
       if (!OPAQUE_MARKS.includes(escape(name))) cost += xattrCost(name.length, value.length);
       values.set(escape(name), value);

@@ -19,7 +19,9 @@ const METACOPY_ITEM = -1;
 const REDIRECT_ITEM = -2;
 
 /** A stretch of the table whose entries have one name. */
-type Stretch = { readonly sortKey: string; readonly value: Uint8Array; readonly pair: Pair } | { readonly sortKey: string; readonly value: Uint8Array; readonly objects: typeof METACOPY | typeof REDIRECT };
+type Stretch =
+  | { readonly sortKey: string; readonly value: Uint8Array; readonly pair: Pair }
+  | { readonly sortKey: string; readonly value: Uint8Array; readonly objects: typeof METACOPY | typeof REDIRECT };
 
 export class Attributes {
   readonly #tree: Tree;

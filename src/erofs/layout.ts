@@ -30,7 +30,9 @@ export function markExternal(tree: Tree, format: ImageFormat, order: Order): voi
   const inodes = tree.inodes;
   for (let inode = 0; inode < inodes.count; inode++) {
     const mode = inodes.mode(inode);
-    if (isSymlink(mode) && (!inodes.hasTarget(inode) || inodes.dataLength(inode) === 0 || inodes.dataLength(inode) > MAX_TARGET)) throw unwritable(tree, inode, `the target of a symbolic link has 1 to ${MAX_TARGET} bytes`);
+    if (isSymlink(mode) && (!inodes.hasTarget(inode) || inodes.dataLength(inode) === 0 || inodes.dataLength(inode) > MAX_TARGET)) {
+      throw unwritable(tree, inode, `the target of a symbolic link has 1 to ${MAX_TARGET} bytes`);
+    }
     if (!isRegular(mode)) continue;
     if (inodes.hasContent(inode)) {
       if (inodes.dataLength(inode) > MAX_CONTENT) throw unwritable(tree, inode, `content in the image has at most ${MAX_CONTENT} bytes`);
@@ -38,9 +40,12 @@ export function markExternal(tree: Tree, format: ImageFormat, order: Order): voi
       continue;
     }
     if (inodes.size(inode) > MAX_FILE_SIZE) throw unwritable(tree, inode, "a file in an image has at most 2^53 bytes");
-    if (inodes.hasPayload(inode) && !inodes.isNamedByDigest(inode) && inodes.dataLength(inode) > MAX_TARGET) throw unwritable(tree, inode, `a path in the object store has at most ${MAX_TARGET} bytes`);
+    if (inodes.hasPayload(inode) && !inodes.isNamedByDigest(inode) && inodes.dataLength(inode) > MAX_TARGET) {
+      throw unwritable(tree, inode, `a path in the object store has at most ${MAX_TARGET} bytes`);
+    }
     // v2 has empty objects; in the others an empty file has nothing outside
-    if (inodes.size(inode) > 0 || (format === "v2" && (inodes.hasDigest(inode) || inodes.hasPayload(inode)))) order.marks[inode] = (order.marks[inode] ?? 0) | MARK.external;
+    const emptyObject = format === "v2" && (inodes.hasDigest(inode) || inodes.hasPayload(inode));
+    if (inodes.size(inode) > 0 || emptyObject) order.marks[inode] = (order.marks[inode] ?? 0) | MARK.external;
   }
 }
 
@@ -130,7 +135,8 @@ class Placing {
 
   #canBeCompact(inode: Inode, nlink: number, size: number): boolean {
     const inodes = this.#tree.inodes;
-    return nlink <= MAX_16 && size <= MAX_32 && inodes.uid(inode) <= MAX_16 && inodes.gid(inode) <= MAX_16 && (inode === this.oldest || compareTimes(this.#tree, inode, this.oldest) === 0);
+    if (nlink > MAX_16 || size > MAX_32 || inodes.uid(inode) > MAX_16 || inodes.gid(inode) > MAX_16) return false;
+    return inode === this.oldest || compareTimes(this.#tree, inode, this.oldest) === 0;
   }
 
   /** Where an inode begins: so that its tail lies in one block, and for a symbolic link the whole of it. */

@@ -34,8 +34,6 @@ const [MARK_WHITEOUT] = WHITEOUT_MARKS;
 const DROPPED = [...WHITEOUT_MARKS, ...WHITEOUTS_MARKS];
 /** Names for which room beyond the limit was left when they were written. */
 const UNCOUNTED = OPAQUE_MARKS.map((name) => name.replace(ESCAPED, OVERLAY));
-/** Up to so many, names are compared with each other; beyond, with a set. */
-const FEW = 8;
 
 export class XattrReader {
   readonly #bytes: Uint8Array;
@@ -102,8 +100,7 @@ export class XattrReader {
     // composefs-rs adds its marks to those of the user, and the kernel finds the first
     const marks = new Set<string>();
     const entries = [...inline, ...shared].filter(({ name }) => !UNCOUNTED.includes(name) || (!marks.has(name) && marks.add(name)));
-    const names = entries.length > FEW ? new Set(entries.map(({ name }) => name)) : undefined;
-    if (names === undefined ? entries.some(({ name }, index) => entries.findIndex((other) => other.name === name) !== index) : names.size !== entries.length) throw malformed(at, "an inode has an extended attribute twice");
+    if (new Set(entries.map(({ name }) => name)).size !== entries.length) throw malformed(at, "an inode has an extended attribute twice");
     const cost = entries.reduce((sum, entry) => sum + (UNCOUNTED.includes(entry.name) ? 0 : entry.cost), XATTR_HEADER);
     if (cost > MAX_XATTRS) throw malformed(at, "an inode's extended attributes take more than 32 KiB");
     const id = this.#table.add(entries.map((entry) => entry.xattr ?? this.#xattr(entry)));

@@ -8,7 +8,9 @@
 
 import type { VerityAlgorithm } from "../fsverity/index.ts";
 import { type Attributes, type Data, type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, TYPE, typeOf } from "../tree/index.ts";
-import { BLOCK, chunkBits, chunkCount, FILE_TYPE, fileTypeOf, HOLE, type ImageFormat, INODES_AT, LAYOUT, LOG2_BLOCK, MAX_CONTENT, MAX_FILE_SIZE, MAX_TARGET, SLOT, V2_CHUNK_FORMAT } from "./format.ts";
+import {
+  BLOCK, chunkBits, chunkCount, FILE_TYPE, fileTypeOf, HOLE, type ImageFormat, INODES_AT, LAYOUT, LOG2_BLOCK, MAX_CONTENT, MAX_FILE_SIZE, MAX_TARGET, SLOT, V2_CHUNK_FORMAT,
+} from "./format.ts";
 import { InodeRecord } from "./inode-record.ts";
 import { malformed } from "./malformed.ts";
 import { DirectoryReader } from "./read-directory.ts";
@@ -169,7 +171,8 @@ class Reader {
     else if (!isDirectory(mode)) this.#takeAll(0, 0);
     const whiteout = xattrs.isWhiteout;
     if (whiteout && (record.size > 0 || data.kind !== "none")) throw malformed(at, "a whiteout has content");
-    const inode = builder.add(directory.inode, directory.name, this.#attributes(whiteout ? TYPE.characterDevice | (mode & 0o7777) : mode, record.size), xattrs.set, data);
+    const attributes = this.#attributes(whiteout ? TYPE.characterDevice | (mode & 0o7777) : mode, record.size);
+    const inode = builder.add(directory.inode, directory.name, attributes, xattrs.set, data);
     if (!isDirectory(mode)) this.#slots[nid] = inode + 1;
     return inode;
   }
@@ -200,9 +203,10 @@ class Reader {
     if (metacopyAt < 0) throw malformed(at, "a file without content in the image does not say where it is");
     const digest = metacopyLength === 0 ? undefined : this.#digest(metacopyAt, metacopyLength);
     this.#takeAll(this.#checkChunks(digest !== undefined) * 4, 0);
-    if (redirectAt >= 0 && (redirectLength < 2 || redirectLength > MAX_TARGET + 1 || this.#bytes[redirectAt] !== SLASH)) throw malformed(redirectAt, "the path of an object is none that composefs writes");
     const payload = redirectAt < 0 ? undefined : this.#bytes.subarray(redirectAt + 1, redirectAt + redirectLength);
-    if (payload?.includes(0) === true) throw malformed(redirectAt, "the path of an object is none that composefs writes");
+    if (payload !== undefined && (payload.length < 1 || payload.length > MAX_TARGET || this.#bytes[redirectAt] !== SLASH || payload.includes(0))) {
+      throw malformed(redirectAt, "the path of an object is none that composefs writes");
+    }
     return payload === undefined && digest === undefined ? { kind: "none" } : { kind: "external", payload, digest };
   }
 
@@ -226,7 +230,9 @@ class Reader {
   #digest(at: number, length: number): Uint8Array {
     const [version, total, flags, algorithm] = this.#bytes.subarray(at, at + METACOPY_HEADER);
     const size = length - METACOPY_HEADER;
-    if (version !== 0 || total !== length || flags !== 0 || algorithm !== (size === 32 ? 1 : 2) || (size !== 32 && size !== 64)) throw malformed(at, "the digest of a file is not as composefs writes it");
+    if (version !== 0 || total !== length || flags !== 0 || algorithm !== (size === 32 ? 1 : 2) || (size !== 32 && size !== 64)) {
+      throw malformed(at, "the digest of a file is not as composefs writes it");
+    }
     if (size === this.#digestSize) {
       this.#sawDigest = true;
       return this.#bytes.subarray(at + METACOPY_HEADER, at + length);

@@ -32,7 +32,9 @@ export function readSuperblock(view: DataView): Superblock {
   if (view.getUint32(EROFS_AT, true) !== EROFS_MAGIC) throw malformed(EROFS_AT, "no EROFS superblock is behind the header");
   if (view.getUint8(EROFS_AT + 12) !== LOG2_BLOCK) throw malformed(EROFS_AT + 12, "its blocks are not of 4096 bytes");
   if ((view.getUint32(EROFS_AT + 8, true) & ~FEATURES_COMPATIBLE) !== 0) throw malformed(EROFS_AT + 8, "it has features that composefs does not use");
-  for (const [from, to] of ZERO) for (let at = from; at < to; at++) if (view.getUint8(EROFS_AT + at) !== 0) throw malformed(EROFS_AT + at, "it has features that composefs does not use");
+  for (const [from, to] of ZERO) {
+    for (let at = from; at < to; at++) if (view.getUint8(EROFS_AT + at) !== 0) throw malformed(EROFS_AT + at, "it has features that composefs does not use");
+  }
   if (view.getUint32(EROFS_AT + 36, true) !== size / BLOCK) throw malformed(EROFS_AT + 36, "the file is not as long as its superblock says");
   const inodes = view.getBigUint64(EROFS_AT + 16, true);
   return {

@@ -9,7 +9,7 @@ import { enableVerity } from "../linux/enable-verity.ts";
 import { Descriptor, ERRNO, isErrno, O, SyscallError, writeAll } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { Arena } from "../tree/index.ts";
-import { type ObjectTarget, ObjectWriter, type StoredObject } from "./object-writer.ts";
+import { closeDirectories, newDirectories, type ObjectTarget, ObjectWriter, type StoredObject } from "./object-writer.ts";
 import { cleanStaging, Staging } from "./staging.ts";
 
 type Directory = Pick<Descriptor, "fd" | "label">;
@@ -55,7 +55,7 @@ export class ObjectStore implements Disposable {
       throw unwritable(objects.label, error);
     }
     const staging = this.#staging.directory;
-    this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm) };
+    this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), directories: newDirectories() };
     this.#writer = new ObjectWriter(this.target);
   }
 
@@ -103,7 +103,7 @@ export class ObjectStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#writer[Symbol.dispose]();
+    closeDirectories(this.target.directories);
     this.#staging[Symbol.dispose]();
   }
 }

@@ -11,8 +11,9 @@ import type { MerkleTree } from "../fsverity/index.ts";
 import { copyRange, readRaw, reflink, seek, setSize } from "../linux/data.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { Descriptor, ERRNO, makeDirectory, measureVerity, O, SyscallError, writeAll } from "../linux/index.ts";
-import { FileStatus, linkDescriptorRaw, openName, openNameRaw, renameRaw, reopenRaw, statNameRaw, unlinkRaw } from "../linux/names.ts";
+import { closeRaw, FileStatus, linkDescriptorRaw, openName, openNameRaw, renameRaw, statNameRaw, unlinkRaw } from "../linux/names.ts";
 import { ContentHasher } from "./content-hasher.ts";
+import { type Draft, Drafts, extents, openReadOnly } from "./object-draft.ts";
 
 export interface ObjectTarget {
   readonly algorithm: "sha256" | "sha512";
@@ -22,6 +23,18 @@ export interface ObjectTarget {
   readonly staging: number;
   /** The filesystem has fs-verity. */
   readonly verity: boolean;
+  /** Descriptors of the directories in `objects/`, plus one; 0: not opened yet. Shared, because there would be 256 for each thread. */
+  readonly directories: Int32Array<SharedArrayBuffer>;
+}
+
+export const newDirectories = (): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(256 * 4));
+
+/** When no thread writes any more. */
+export function closeDirectories(directories: Int32Array<SharedArrayBuffer>): void {
+  for (let index = 0; index < directories.length; index++) {
+    const fd = Atomics.exchange(directories, index, 0) - 1;
+    if (fd >= 0) closeRaw(fd);
+  }
 }
 
 export interface StoredObject {
@@ -38,7 +51,6 @@ export class FileChanged extends Error {
   }
 }
 
-const PERMISSIONS = 0o644;
 const DIRECTORY_PERMISSIONS = 0o755;
 const ATTEMPTS = 5;
 
@@ -46,16 +58,15 @@ export class ObjectWriter {
   readonly #target: ObjectTarget;
   readonly #hasher: ContentHasher;
   readonly #status = new FileStatus();
-  readonly #directories = new Map<string, Descriptor>();
   /** False once this pair of filesystems has refused. */
   #reflinks = true;
   #ranges = true;
-  #temporaryFiles = true;
-  #names = 0;
+  readonly #drafts: Drafts;
 
   constructor(target: ObjectTarget) {
     this.#target = target;
     this.#hasher = new ContentHasher(target.algorithm);
+    this.#drafts = new Drafts(target.staging);
   }
 
   /**
@@ -65,7 +76,7 @@ export class ObjectWriter {
   store(fd: number, size: number, sparse: boolean, unchanged: () => boolean): StoredObject {
     if (!this.#target.verity && !sparse && size <= this.#hasher.buffer.length) return this.#storeSmall(fd, size, unchanged);
     const source = { fd, label: "the file" };
-    using temporary = this.#temporary();
+    using temporary = this.#drafts.make();
     const computed = this.#fill(source, temporary.file, size, sparse);
     if (!unchanged()) throw new FileChanged();
     return this.#finish(temporary, size, computed);
@@ -73,7 +84,7 @@ export class ObjectWriter {
 
   /** Stores bytes that a producer emits in portions. */
   storePortions(produce: (sink: (portion: Uint8Array) => void) => void): StoredObject {
-    using temporary = this.#temporary();
+    using temporary = this.#drafts.make();
     const tree = this.#hasher.begin();
     let size = 0;
     produce((portion) => {
@@ -88,7 +99,7 @@ export class ObjectWriter {
   place(digest: Uint8Array): "placed" | "present" | "replaced" {
     const { staging } = this.#target;
     const hex = digest.toHex();
-    const directory = this.#directory(hex.slice(0, 2));
+    const directory = this.#directory(hex);
     const name = hex.slice(2);
     const result = renameRaw(staging, hex, directory.fd, name, false);
     if (result === 0) return "placed";
@@ -110,14 +121,9 @@ export class ObjectWriter {
 
   /** Copies a file into a temporary one without hashing it. @returns undefined where that means reading it */
   copyUnread(fd: number, size: number, sparse: boolean): Descriptor | undefined {
-    using temporary = this.#temporary();
+    using temporary = this.#drafts.make();
     if (temporary.name !== undefined || !this.#copy({ fd, label: "the file" }, temporary.file, size, sparse)) return undefined;
     return temporary.file.take();
-  }
-
-  [Symbol.dispose](): void {
-    for (const directory of this.#directories.values()) directory.close();
-    this.#directories.clear();
   }
 
   #storeSmall(fd: number, size: number, unchanged: () => boolean): StoredObject {
@@ -134,7 +140,7 @@ export class ObjectWriter {
     tree.update(content);
     const digest = this.#hasher.digest();
     if (this.#isPresent(digest, size)) return { digest, how: "present" };
-    using temporary = this.#temporary();
+    using temporary = this.#drafts.make();
     writeAll(temporary.file, content);
     return this.#stage(temporary, digest);
   }
@@ -202,14 +208,14 @@ export class ObjectWriter {
     if (sparse) setSize(target, size);
   }
 
-  #finish(temporary: Temporary, size: number, computed: Uint8Array | undefined): StoredObject {
+  #finish(temporary: Draft, size: number, computed: Uint8Array | undefined): StoredObject {
     if (computed === undefined || this.#target.verity) return this.#seal(temporary, size);
     if (this.#isPresent(computed, size)) return { digest: computed, how: "present" };
     return this.#stage(temporary, computed);
   }
 
   /** Verity on, digest from the kernel, name. */
-  #seal(temporary: Temporary, size: number): StoredObject {
+  #seal(temporary: Draft, size: number): StoredObject {
     using file = openReadOnly(temporary);
     for (let attempt = 1; ; attempt++) {
       const enabled = enableVerity(file, this.#target.algorithm);
@@ -222,7 +228,7 @@ export class ObjectWriter {
     const measured = measureVerity(file);
     if (measured.kind !== "digest" || measured.algorithm !== this.#target.algorithm) throw new SyscallError("ioctl(FS_IOC_MEASURE_VERITY)", ERRNO.ENODATA);
     const digest = Uint8Array.fromHex(measured.digest);
-    const directory = this.#directory(measured.digest.slice(0, 2));
+    const directory = this.#directory(measured.digest);
     const name = measured.digest.slice(2);
     const result = temporary.name === undefined ? linkDescriptorRaw(file.fd, directory.fd, name) : renameRaw(this.#target.staging, temporary.name, directory.fd, name, false);
     if (result === 0) {
@@ -235,7 +241,7 @@ export class ObjectWriter {
   }
 
   /** What has the name of this object is not the object: ours takes its place in one step. */
-  #replace(temporary: Temporary, file: Descriptor, directory: Descriptor, name: string, digest: Uint8Array): StoredObject {
+  #replace(temporary: Draft, file: Descriptor, directory: Directory, name: string, digest: Uint8Array): StoredObject {
     const { staging } = this.#target;
     const own = temporary.name ?? `${digest.toHex()}.new`;
     if (temporary.name === undefined) {
@@ -249,7 +255,7 @@ export class ObjectWriter {
   }
 
   /** The object that is there has this very digest; verity is switched on where it was left off. */
-  #isSealed(directory: Descriptor, name: string, size: number, expected: string): boolean {
+  #isSealed(directory: Directory, name: string, size: number, expected: string): boolean {
     const fd = openNameRaw(directory.fd, name, O.RDONLY | O.NONBLOCK | O.NOCTTY);
     if (fd < 0) return false;
     using there = new Descriptor(fd, name);
@@ -264,11 +270,11 @@ export class ObjectWriter {
 
   #isPresent(digest: Uint8Array, size: number): boolean {
     const hex = digest.toHex();
-    const result = statNameRaw(this.#directory(hex.slice(0, 2)).fd, hex.slice(2), this.#status);
+    const result = statNameRaw(this.#directory(hex).fd, hex.slice(2), this.#status);
     return result === 0 && this.#status.mode >> 12 === 8 && this.#status.size === size;
   }
 
-  #stage(temporary: Temporary, digest: Uint8Array): StoredObject {
+  #stage(temporary: Draft, digest: Uint8Array): StoredObject {
     const { staging } = this.#target;
     const hex = digest.toHex();
     const result = temporary.name === undefined ? linkDescriptorRaw(temporary.file.fd, staging, hex) : renameRaw(staging, temporary.name, staging, hex, false);
@@ -278,76 +284,23 @@ export class ObjectWriter {
     return { digest, how: "staged" };
   }
 
-  /** An unnamed file; one named as composefs-rs names it, in our own directory, where the filesystem has no unnamed ones. */
-  #temporary(): Temporary {
-    const { staging } = this.#target;
-    if (this.#temporaryFiles) {
-      const fd = openNameRaw(staging, ".", O.RDWR | O.TMPFILE, PERMISSIONS);
-      if (fd >= 0) return temporaryOf(new Descriptor(fd, "a new object"), undefined, staging);
-      if (![ERRNO.EOPNOTSUPP, ERRNO.ENOSYS, ERRNO.EISDIR, ERRNO.ENOENT].some((errno) => fd === -errno)) throw new SyscallError("openat(O_TMPFILE)", -fd);
-      this.#temporaryFiles = false;
+  /** `objects/xx` of a digest, made when it is not there. */
+  #directory(hex: string): Directory {
+    const { directories, objects } = this.#target;
+    const name = hex.slice(0, 2);
+    const index = Number.parseInt(name, 16);
+    let fd = Atomics.load(directories, index) - 1;
+    if (fd < 0) {
+      const parent = { fd: objects, label: "objects" };
+      makeDirectory(parent, name, DIRECTORY_PERMISSIONS);
+      const opened = openName(parent, name, O.RDONLY | O.DIRECTORY).take().fd;
+      // another thread may have been quicker
+      const known = Atomics.compareExchange(directories, index, 0, opened + 1);
+      if (known !== 0) closeRaw(opened);
+      fd = known === 0 ? opened : known - 1;
     }
-    for (;;) {
-      const name = `.tmp-object-${process.pid}-${Math.random().toString(36).slice(2, 8)}${this.#names++}`;
-      const fd = openNameRaw(staging, name, O.RDWR | O.CREAT | O.EXCL, PERMISSIONS);
-      if (fd >= 0) return temporaryOf(new Descriptor(fd, "a new object"), name, staging);
-      if (fd !== -ERRNO.EEXIST) throw new SyscallError(`openat(${name})`, -fd);
-    }
-  }
-
-  /** `objects/xx`, made when it is not there. */
-  #directory(name: string): Descriptor {
-    const known = this.#directories.get(name);
-    if (known !== undefined) return known;
-    const objects = { fd: this.#target.objects, label: "objects" };
-    makeDirectory(objects, name, DIRECTORY_PERMISSIONS);
-    const opened = openName(objects, name, O.RDONLY | O.DIRECTORY);
-    this.#directories.set(name, opened);
-    return opened;
+    return { fd, label: `objects/${name}` };
   }
 }
 
-interface Temporary extends Disposable {
-  readonly file: Descriptor;
-  /** In the staging directory, where it has a name. */
-  name: string | undefined;
-}
-
-function temporaryOf(file: Descriptor, name: string | undefined, staging: number): Temporary {
-  const temporary: Temporary = {
-    file, name,
-    [Symbol.dispose]: () => {
-      file.close();
-      if (temporary.name !== undefined) unlinkRaw(staging, temporary.name);
-    },
-  };
-  return temporary;
-}
-
-/** The same file without the right to write to it, which enabling verity asks for: nobody may have that. */
-function openReadOnly({ file }: Temporary): Descriptor {
-  const fd = reopenRaw(file.fd, O.RDONLY);
-  file.close();
-  if (fd < 0) throw new SyscallError("open", -fd);
-  return new Descriptor(fd, "a new object");
-}
-
-interface Extent {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Where a sparse file has data, in order; the whole file for one that is not sparse. */
-function* extents(source: { readonly fd: number; readonly label: string }, size: number, sparse: boolean): Generator<Extent> {
-  if (!sparse) {
-    yield { start: 0, end: size };
-    return;
-  }
-  for (let at = 0; at < size; ) {
-    const start = seek(source, at, "DATA");
-    if (start === undefined || start >= size) return;
-    const end = Math.min(seek(source, start, "HOLE") ?? size, size);
-    yield { start, end };
-    at = end;
-  }
-}
+type Directory = Pick<Descriptor, "fd" | "label">;

@@ -1,7 +1,7 @@
 /**
  * kill -9 before every single call that changes the filesystem, of each command that changes a repository. Whenever it comes: no object
  * has another content than its name says, no image is named whose objects are not there, and the next run ends as an uninterrupted one
- * would have, with nothing left lying about. systematic, not random: the calls are counted first (test/support/faults).
+ * would have, with nothing left lying about. Systematic, not random: the calls are counted first (test/support/faults).
  */
 
 import { describe, expect, test } from "bun:test";

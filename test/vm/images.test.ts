@@ -19,7 +19,7 @@ cd ..`;
 /** Keeps what the program prints for the facts, which are gathered later. */
 const CREATE = `mv composefs composefs.old
 { sealroot repo init --algorithm sha256 composefs
-sealroot image create --repo composefs --name os/1 --json rootfs
+sealroot image create --repo composefs --name os/1 --threads 3 --json rootfs
 sealroot image create --repo composefs --json rootfs
 sealroot fsck --repo composefs
 sealroot image create --digest-only --algorithm sha256 --print-karg rootfs; } > /run/made 2>&1

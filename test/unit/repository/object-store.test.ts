@@ -30,7 +30,7 @@ class Place implements Disposable {
     using objects = openPath(this.objects, O.RDONLY | O.DIRECTORY);
     using own = openPath(this.own, O.RDONLY | O.DIRECTORY);
     using store = new ObjectStore(objects, { algorithm: "sha256", beside: own, prefix: "staging-" });
-    using writer = new ObjectWriter(store.target);
+    const writer = new ObjectWriter(store.target);
     return work(store, writer);
   }
 
