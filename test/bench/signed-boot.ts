@@ -6,7 +6,8 @@
  *   npm run bench:signed [-- --runs N] [--peer /path/to/ostree-prepare-root] [--json]
  *
  * All run in turn on one machine (A B C A B C …), each on a freshly mounted disk. The machine is emulated (QEMU's TCG, one
- * processor), which makes everything some ten to thirty times slower: what counts are differences and ratios.
+ * processor), which makes everything some ten to thirty times slower: what counts are differences and ratios. It keeps code that it has
+ * translated from one round to the next, as long as nothing on the machine generates code: a neighbour that does makes all slower.
  *
  * The peer must be able to check Ed25519, and Debian's ostree is built without. To build one, in a Debian forky (its libraries are the
  * ones that the machine has) with gcc, make, autoconf, automake, libtool, bison, pkgconf, libglib2.0-dev, libcomposefs-dev,

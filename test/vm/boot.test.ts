@@ -36,7 +36,7 @@ async function start(name: string, { kernel, disk, config, files: make = bootFil
     disks: [{ path }],
     until: STOPPED,
     linger: 1,
-    timeout: 120,
+    timeout: 300, // a quiet machine needs fifteen; what matters is that a hang ends
   });
 }
 

@@ -19,7 +19,7 @@ const POLICY = `[trust]\nlevel = "signed"\nkeys = "/${KEYS}"\nnot-before = "buil
 
 /** One builder for all runs, so that an initramfs with the key in it is made once. */
 export async function releaseBuilder(): Promise<Builder> {
-  const directory = await cached("signing-keys", ["1"], async (draft) => {
+  const directory = await cached("signing-keys", ["2"], async (draft) => {
     await new Builder(draft).key("release");
   });
   return new Builder(directory);

@@ -32,18 +32,26 @@ async function sealroot(...args: readonly string[]): Promise<Record<string, unkn
   return JSON.parse(await output([executable(), ...args, "--json"], { timeout: 60 })) as Record<string, unknown>;
 }
 
+/** Works in a directory of its own: several builders, of this run or another one, may share their keys. */
+async function inScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), "sealroot-signing-"));
+  try {
+    return await work(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 export class Builder implements Disposable {
+  /** Of the keys, and of nothing else. */
   readonly #directory: string;
   readonly #temporary: boolean;
   readonly #keys = new Map<string, Promise<SigningKey>>();
-  #count = 0;
 
   /** @param directory keeps the keys there, and finds them again; default a temporary one */
   constructor(directory?: string) {
     this.#temporary = directory === undefined;
     this.#directory = directory ?? mkdtempSync(join(tmpdir(), "sealroot-signing-"));
-    for (const name of ["objects", "images"]) mkdirSync(join(this.#directory, "composefs", name), { recursive: true });
-    writeFileSync(join(this.#directory, "composefs/meta.json"), metaJson("sha256"));
   }
 
   /** The key pair of this name, made when it is first asked for. */
@@ -61,26 +69,34 @@ export class Builder implements Disposable {
   }
 
   /** A commit for an image, given as arguments of `sealroot commit` (`--digest …`, `--image …`). */
-  async commit(...args: readonly string[]): Promise<SignedCommit> {
+  commit(...args: readonly string[]): Promise<SignedCommit> {
     const time = args.includes("--timestamp") ? [] : ["--timestamp", COMMIT_TIME];
-    const { commit, files } = (await sealroot("commit", "--repo", join(this.#directory, "composefs"), ...time, ...args)) as { commit: string; files: [string] };
-    return { id: commit, bytes: new Uint8Array(readFileSync(files[0])) };
+    return inScratch(async (directory) => {
+      const repository = join(directory, "composefs");
+      for (const name of ["objects", "images"]) mkdirSync(join(repository, name), { recursive: true });
+      writeFileSync(join(repository, "meta.json"), metaJson("sha256"));
+      const { commit, files } = (await sealroot("commit", "--repo", repository, ...time, ...args)) as { commit: string; files: [string] };
+      return { id: commit, bytes: new Uint8Array(readFileSync(files[0])) };
+    });
   }
 
-  /** The commit's `.commitmeta` with signatures by these keys, in this order. @param present what it holds already */
-  async commitmeta({ bytes }: Pick<SignedCommit, "bytes">, names: readonly string[], present?: Uint8Array): Promise<Uint8Array> {
-    const path = join(this.#directory, `${++this.#count}.commit`);
-    writeFileSync(path, bytes);
-    if (present !== undefined) writeFileSync(`${path}meta`, present);
-    for (const name of names) await sealroot("sign", "--key", (await this.key(name)).file, path);
-    return new Uint8Array(readFileSync(`${path}meta`));
+  /** The commit's `.commitmeta` with signatures by these keys, in this order. */
+  commitmeta({ bytes }: Pick<SignedCommit, "bytes">, names: readonly string[]): Promise<Uint8Array> {
+    return inScratch(async (directory) => {
+      const path = join(directory, "a.commit");
+      writeFileSync(path, bytes);
+      for (const name of names) await sealroot("sign", "--key", (await this.key(name)).file, path);
+      return new Uint8Array(readFileSync(`${path}meta`));
+    });
   }
 
   /** A signature of the bare digest. @param digest `v1-sha256-12:<hex>` */
-  async bare(digest: string, name: string): Promise<Uint8Array> {
-    const path = join(this.#directory, `${++this.#count}.ed25519`);
-    await sealroot("sign", "--key", (await this.key(name)).file, "--digest", digest, "--out", path);
-    return new Uint8Array(readFileSync(path));
+  bare(digest: string, name: string): Promise<Uint8Array> {
+    return inScratch(async (directory) => {
+      const path = join(directory, "a.ed25519");
+      await sealroot("sign", "--key", (await this.key(name)).file, "--digest", digest, "--out", path);
+      return new Uint8Array(readFileSync(path));
+    });
   }
 
   /** A valid signature of any bytes, which `sealroot sign` would not make of what is no commit. */
