@@ -40,6 +40,8 @@ export class Attributes {
   readonly #listSizes: number[] = [];
   /** The attributes of one inode in order: indexes of its list, or one of the two of an external file. */
   #items = new Int32Array(256);
+  /** Place in the table of each of them; -1 for what is not shared. */
+  #references = new Int32Array(256);
   #itemCount = 0;
   /** Bytes of the table, a multiple of four. */
   readonly tableSize: number;
@@ -144,7 +146,7 @@ export class Attributes {
     let references = 0;
     for (let at = 0; at < this.#itemCount; at++) {
       const item = this.#items[at] ?? 0;
-      if (this.#reference(inode, list, item) < 0) size += this.#entrySize(inode, list, item);
+      if ((this.#references[at] ?? -1) < 0) size += this.#entrySize(inode, list, item);
       else if (references++ < this.#mostReferences) size += 4;
       else if (this.#v2) throw unwritable(this.#tree, inode, "more than 255 of its extended attributes are shared with other files");
       else size += this.#entrySize(inode, list, item);
@@ -161,12 +163,12 @@ export class Attributes {
     if (external) filter |= Objects.filterBits[0] ?? 0;
     if (external && this.#objects.hasRedirect(inode)) filter |= Objects.filterBits[1] ?? 0;
     let references = 0;
-    for (let at = 0; at < this.#itemCount; at++) if (this.#reference(inode, list, this.#items[at] ?? 0) >= 0 && references < this.#mostReferences) references++;
+    for (let at = 0; at < this.#itemCount; at++) if ((this.#references[at] ?? -1) >= 0 && references < this.#mostReferences) references++;
     const header = output.take(XATTR_HEADER + 4 * references);
     output.view.setUint32(header, ~filter >>> 0, true);
     output.bytes[header + 4] = references;
     for (let at = 0, to = header + XATTR_HEADER, left = references; left > 0; at++) {
-      const reference = this.#reference(inode, list, this.#items[at] ?? 0);
+      const reference = this.#references[at] ?? -1;
       if (reference < 0) continue;
       output.view.setUint32(to, (tableAt + reference) / 4, true);
       to += 4;
@@ -174,7 +176,7 @@ export class Attributes {
     }
     for (let at = 0, left = references; at < this.#itemCount; at++) {
       const item = this.#items[at] ?? 0;
-      if (this.#reference(inode, list, item) >= 0 && left-- > 0) continue;
+      if ((this.#references[at] ?? -1) >= 0 && left-- > 0) continue;
       if (item === METACOPY_ITEM) this.#objects.writeMetacopy(inode, output.bytes, output.take(this.#objects.metacopySize(inode)));
       else if (item === REDIRECT_ITEM) this.#objects.writeRedirect(inode, output.bytes, output.take(this.#objects.redirectSize(inode)));
       else output.put(list.pairs[item]?.entry ?? NO_ENTRY);
@@ -185,11 +187,14 @@ export class Attributes {
     return ((this.#marks[inode] ?? 0) & MARK.external) !== 0;
   }
 
-  /** Fills in the items of an inode. @returns its list */
+  /** Fills in the items of an inode, and their references. @returns its list */
   #collect(inode: Inode): AttributeList {
     const list = this.#lists.of(inode);
     const external = this.#isExternal(inode);
-    if (this.#items.length < list.pairs.length + 2) this.#items = new Int32Array(list.pairs.length * 2 + 2);
+    if (this.#items.length < list.pairs.length + 2) {
+      this.#items = new Int32Array(list.pairs.length * 2 + 2);
+      this.#references = new Int32Array(this.#items.length);
+    }
     let count = 0;
     for (let index = 0; index <= list.pairs.length; index++) {
       if (external && index === list.metacopyAt) this.#items[count++] = METACOPY_ITEM;
@@ -197,6 +202,7 @@ export class Attributes {
       if (index < list.pairs.length) this.#items[count++] = index;
     }
     this.#itemCount = count;
+    for (let at = 0; at < count; at++) this.#references[at] = this.#reference(inode, list, this.#items[at] ?? 0);
     return list;
   }
 

@@ -7,6 +7,7 @@
 import { compareBytes, hashBytes, type Inode, type Inodes, type Tree } from "../tree/index.ts";
 import { type ImageFormat, roundUp, XATTR_ENTRY } from "./format.ts";
 import { type Group, Groups, newSecrets, NO_GROUP } from "./groups.ts";
+import { decodePath } from "./object-path.ts";
 import { MARK, type Order } from "./order.ts";
 import { filterBit, METACOPY, REDIRECT, storedName } from "./xattr-names.ts";
 
@@ -18,6 +19,7 @@ const REDIRECT_NAME = new TextEncoder().encode(stored[1]?.suffix);
 const INDEX = stored[0]?.index ?? 0;
 const FILTER = stored.map(filterBit);
 const SLASH = 0x2f;
+const NO_PATHS = new Uint32Array();
 const HEX = new TextEncoder().encode("0123456789abcdef");
 
 /** Where the path of an external file comes from. */
@@ -39,9 +41,11 @@ export class Objects {
   /** By group of digests: how many have the digest, and how many the path that goes with it; then places in the shared table, or -1. */
   readonly #metacopies: number[] = [];
   readonly #redirects: number[] = [];
-  /** Payloads that are no path of a digest in this tree; few trees have them. */
-  #payloads: Groups | undefined;
+  /** Of groups of payloads that are no path of a digest in this tree: the inode that stands for each, and how many have it; then places. */
+  #payloadFirsts: readonly Inode[] = [];
   readonly #payloadUses: number[] = [];
+  /** By inode: the path it shares, plus one. Paths are long, and asked for several times. */
+  #sharedPaths = NO_PATHS;
   #payloadCount = 0;
   #withoutDigest = 0;
   #emptyReference = -1;
@@ -75,8 +79,14 @@ export class Objects {
     const external = (inode: Inode): boolean => ((order.marks[inode] ?? 0) & MARK.external) !== 0;
     for (let at = 0; at < order.inodes.length; at++) if (external(order.inodes[at] ?? 0)) this.#countDigest(order.inodes[at] ?? 0);
     if (this.#payloadCount === 0) return;
+    this.#sharedPaths = new Uint32Array(tree.inodes.count);
+    const payloads = new Groups(this.#payloadCount, (group, first) => {
+      this.#payloadUses[group] = 1;
+      this.#sharedPaths[first] = group * 2 + 2;
+    });
+    this.#payloadFirsts = payloads.firsts;
     // only now is it known which paths are those of digests
-    for (let at = 0; at < order.inodes.length; at++) if (external(order.inodes[at] ?? 0)) this.#countPayload(order.inodes[at] ?? 0);
+    for (let at = 0; at < order.inodes.length; at++) if (external(order.inodes[at] ?? 0)) this.#countPayload(payloads, order.inodes[at] ?? 0);
   }
 
   static readonly filterBits = FILTER;
@@ -106,19 +116,21 @@ export class Objects {
     this.#mark(inode);
   }
 
-  #countPayload(inode: Inode): void {
+  #countPayload(payloads: Groups, inode: Inode): void {
     if (this.#pathOf(inode) !== PATH.payload) return;
     if (this.#readsAsDigest(inode)) {
       const group = this.#digests.findOrMake(hashBytes(this.#digest, 0, this.#digest.length, this.#secrets), this.#hasDigest, this.#hasDigestPath);
       if (group !== NO_GROUP && (this.#redirects[group] ?? 0) > 0) {
         this.#redirects[group] = (this.#redirects[group] ?? 0) + 1;
+        this.#sharedPaths[inode] = group * 2 + 1;
         return;
       }
     }
-    this.#payloads ??= new Groups(this.#payloadCount, (group) => (this.#payloadUses[group] = 1));
     this.#asked = inode;
-    const group = this.#payloads.add(this.#inodes.dataHash(inode, this.#secrets), this.#isSamePayload, inode);
-    if (group !== NO_GROUP) this.#payloadUses[group] = (this.#payloadUses[group] ?? 0) + 1;
+    const group = payloads.add(this.#inodes.dataHash(inode, this.#secrets), this.#isSamePayload, inode);
+    if (group === NO_GROUP) return;
+    this.#payloadUses[group] = (this.#payloadUses[group] ?? 0) + 1;
+    this.#sharedPaths[inode] = group * 2 + 2;
   }
 
   /** Whether a payload is the path of some digest; leaves that in #digest. */
@@ -173,13 +185,8 @@ export class Objects {
 
   redirectReference(inode: Inode): number {
     if (this.#pathOf(inode) === PATH.digest) return this.#redirects[this.#digestGroup(inode)] ?? -1;
-    if (this.#readsAsDigest(inode)) {
-      const group = this.#digests.find(hashBytes(this.#digest, 0, this.#digest.length, this.#secrets), this.#hasDigest);
-      const reference = this.#redirects[group] ?? -1;
-      if (reference >= 0) return reference;
-    }
-    this.#asked = inode;
-    return this.#payloadUses[this.#payloads?.find(this.#inodes.dataHash(inode, this.#secrets), this.#isSamePayload) ?? NO_GROUP] ?? -1;
+    const path = (this.#sharedPaths[inode] ?? 0) - 1;
+    return path < 0 ? -1 : ((isByDigest(path) ? this.#redirects : this.#payloadUses)[groupOf(path)] ?? -1);
   }
 
   hasRedirect(inode: Inode): boolean {
@@ -195,7 +202,7 @@ export class Objects {
   }
 
   #firstOf(path: SharedPath): Inode {
-    return (isByDigest(path) ? this.#digests : this.#payloads)?.firsts[groupOf(path)] ?? 0;
+    return (isByDigest(path) ? this.#digests.firsts : this.#payloadFirsts)[groupOf(path)] ?? 0;
   }
 
   #redirectValue(inode: Inode, byDigest: boolean): Uint8Array {
@@ -285,18 +292,4 @@ function sharedOf(counts: readonly number[]): Uint32Array {
   const groups = new Uint32Array(many);
   for (let group = 0, at = 0; group < counts.length; group++) if ((counts[group] ?? 0) > 1) groups[at++] = group;
   return groups;
-}
-
-const digit = (character: number): number => (character >= 0x30 && character <= 0x39 ? character - 0x30 : character >= 0x61 && character <= 0x66 ? character - 0x57 : -1);
-
-/** The digest whose objectPath() this is; false when it is none's. */
-function decodePath(path: Uint8Array, digest: Uint8Array): boolean {
-  if (path[2] !== SLASH) return false;
-  for (let index = 0; index < digest.length; index++) {
-    const at = index === 0 ? 0 : index * 2 + 1;
-    const [high, low] = [digit(path[at] ?? 0), digit(path[at + 1] ?? 0)];
-    if (high < 0 || low < 0) return false;
-    digest[index] = (high << 4) | low;
-  }
-  return true;
 }

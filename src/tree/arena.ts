@@ -93,8 +93,14 @@ const EMPTY = new Uint8Array();
 export function hashBytes(bytes: Uint8Array, start: number, length: number, secrets: Uint32Array): number {
   let sum = Math.imul(length, secrets[secrets.length - 1] ?? 1);
   const end = start + length;
-  for (let at = start, index = 0; at < end; at += 4, index++) {
-    const word = (bytes[at] ?? 0) | (at + 1 < end ? (bytes[at + 1] ?? 0) << 8 : 0) | (at + 2 < end ? (bytes[at + 2] ?? 0) << 16 : 0) | (at + 3 < end ? (bytes[at + 3] ?? 0) << 24 : 0);
+  let at = start;
+  let index = 0;
+  for (; at + 4 <= end; at += 4) {
+    const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+    sum = (sum + Math.imul(word, secrets[index++] ?? 1)) | 0;
+  }
+  if (at < end) {
+    const word = (bytes[at] ?? 0) | (at + 1 < end ? (bytes[at + 1] ?? 0) << 8 : 0) | (at + 2 < end ? (bytes[at + 2] ?? 0) << 16 : 0);
     sum = (sum + Math.imul(word, secrets[index] ?? 1)) | 0;
   }
   return sum >>> 0;
