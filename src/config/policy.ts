@@ -35,9 +35,11 @@ export type TrustLevel = "none" | "verity" | "signed";
 /** The [trust] table as it is written; what it comes to, with everything else that has a say, is trust/'s TrustPolicy. */
 export interface TrustTable {
   readonly level: TrustLevel;
+  /** Absolute paths. */
   readonly keys: readonly string[];
   /** How many distinct keys must have signed; at least 1. */
   readonly threshold: number;
+  /** Key ids, whichever way they were written. */
   readonly revoked: readonly string[];
   /** Nothing signed as older than this is accepted: Unix seconds; "build": what the initramfs was built with. */
   readonly notBefore: number | "build" | undefined;
