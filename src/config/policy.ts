@@ -35,7 +35,6 @@ export type TrustLevel = "none" | "verity" | "signed";
 /** The [trust] table as it is written; what it comes to, with everything else that has a say, is trust/'s TrustPolicy. */
 export interface TrustTable {
   readonly level: TrustLevel;
-  /** Absolute paths. */
   readonly keys: readonly string[];
   /** How many distinct keys must have signed; at least 1. */
   readonly threshold: number;

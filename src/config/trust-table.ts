@@ -32,19 +32,12 @@ export function readTrust(document: Document, warnings: ConfigWarning[]): TrustT
   }
   return {
     level,
-    keys: readKeys(section),
+    keys: section.strings("keys") ?? [],
     threshold: section.integer("threshold", 1, 1000, "a whole number of at least 1") ?? 1,
     revoked: readRevoked(section),
     notBefore: readTime(section, "not-before"),
     insecureArgument,
   };
-}
-
-function readKeys(section: Section): readonly string[] {
-  const keys = section.strings("keys") ?? [];
-  const wrong = keys.find((path) => !path.startsWith("/"));
-  if (wrong !== undefined) throw section.wrong("keys", "paths that begin with /", describe(wrong));
-  return keys;
 }
 
 /** Read only where a key is revoked: it brings the reading of keys with it. */

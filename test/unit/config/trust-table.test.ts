@@ -57,7 +57,6 @@ describe("[trust]", () => {
       ["revoked", `level = "${level}"\nrevoked = ["x"]`, "3"],
       ["revoked", `level = "${level}"\nrevoked = ["${"ab".repeat(32)}", "${"ab".repeat(31)}"]`, "3"],
       ["revoked", `level = "${level}"\nrevoked = "${KEY.slice(0, -1)}"`, "3"],
-      ["keys", `level = "${level}"\nkeys = ["/a", "etc/b"]`, "3"],
     ]),
     ["threshold", 'level = "verity"\nthreshold = 0', "3"],
     ["threshold", 'level = "verity"\nthreshold = -1', "3"],
