@@ -15,6 +15,9 @@ _sealroot_filesystems=(ext4 btrfs f2fs xfs)
 _sealroot_config=/usr/lib/composefs/setup-root-conf.toml
 # Beside it, made here: nothing that was signed as older than this is booted. See _sealroot_install_floor.
 _sealroot_floor=/usr/lib/composefs/setup-root-not-before
+# 2000-01-01T00:00:00Z. Whatever says that this was built before does not know when it was: 0 and 1 (OSTree), 1980 (zip), a clock without
+# a battery. A floor of then would let everything pass; the boot refuses it as well (src/config/time.ts).
+_sealroot_earliest=946684800
 
 # Whoever installs this module wants it: included by default, also in images built on other machines. (Asked to leave
 # it out: omit_dracutmodules+=" sealroot ".) If a part is missing, install() says which and ends the build; a 1 from here
@@ -70,21 +73,33 @@ _sealroot_key_paths() {
     done < "$1"
 }
 
+# A file of keys, or a directory of them: $1. Who names it: $2. The boot takes a directory as it is (src/boot/trusted-keys.ts): hidden
+# files are passed over, everything else in it has to be a key, and one without any key is refused.
+_sealroot_install_key() {
+    local path=$1 entry found=no root=${dracutsysrootdir-}
+    [[ $path == /* ]] || _sealroot_fail "$2 names the key $path, which does not begin with /"
+    if [[ -d $root$path ]]; then
+        while [[ $path == */ ]]; do path=${path%/}; done
+        inst_dir "$path"
+        while IFS= read -r -d '' entry; do
+            [[ ! -d $entry ]] || _sealroot_fail "$2 names the directory of keys $path, and $entry is a directory: the boot would refuse it"
+            inst_multiple "${entry#"$root"}" || _sealroot_fail "cannot install the key $entry"
+            found=yes
+        done < <(find "$root$path/" -mindepth 1 -maxdepth 1 ! -name '.*' -print0)
+        [[ $found == yes ]] || _sealroot_fail "$2 names the directory of keys $path, which holds none"
+    elif [[ -e $root$path ]]; then
+        inst_multiple "$path" || _sealroot_fail "cannot install the key $path"
+    else
+        # The policy would refuse every boot, so this is not for a log that nobody reads.
+        _sealroot_fail "$2 names the key $path, which does not exist"
+    fi
+}
+
 _sealroot_install_keys() {
-    local path entry root=${dracutsysrootdir-}
+    local path
     while IFS= read -r path; do
-        if [[ -d $root$path ]]; then
-            inst_dir "$path"
-            while IFS= read -r -d '' entry; do
-                inst_multiple "${entry#"$root"}" || _sealroot_fail "cannot install the key $entry"
-            done < <(find "$root$path" \( -type f -o -type l \) -print0)
-        elif [[ -e $root$path ]]; then
-            inst_multiple "$path" || _sealroot_fail "cannot install the key $path"
-        else
-            # The policy would refuse every boot, so this is not for a log that nobody reads.
-            _sealroot_fail "$_sealroot_config names the key $path, which does not exist"
-        fi
-    done < <(_sealroot_key_paths "$root$_sealroot_config")
+        _sealroot_install_key "$path" "$_sealroot_config"
+    done < <(_sealroot_key_paths "${dracutsysrootdir-}$_sealroot_config")
 }
 
 # The floor: what not-before = "build" in [trust] stands for. A line in dracut's configuration (/etc/dracut.conf.d/*.conf) says which:
@@ -119,9 +134,6 @@ _sealroot_install_floor() {
             ;;
         image)
             seconds=$(stat -L -c %Y "$root/usr")
-            # OSTree and others set every time to 0 or 1
-            [[ $seconds =~ ^[0-9]+$ && $seconds -gt 86400 ]] ||
-                _sealroot_fail "sealroot_not_before=image: the modification time of $root/usr says nothing; give a time"
             ;;
         [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z)
             seconds=$(date -u -d "$wanted" +%s 2> /dev/null)
@@ -132,34 +144,53 @@ _sealroot_install_floor() {
     if [[ ! ${time-} =~ ^[0-9]{4}-[0-9T:-]+Z$ ]] || [[ $wanted == [0-9]* && $wanted != "$time" ]]; then
         _sealroot_fail "sealroot_not_before: expected now, image, or a time such as 2026-11-01T00:00:00Z; found $wanted"
     fi
+    [[ $seconds -ge $_sealroot_earliest ]] ||
+        _sealroot_fail "sealroot_not_before=$wanted is $time here (of the clock, SOURCE_DATE_EPOCH or $root/usr), which says nothing; give a time"
     mkdir -p "${initdir:?}${_sealroot_floor%/*}"
     printf '%s\n' "$time" > "$initdir$_sealroot_floor" || _sealroot_fail "cannot write $_sealroot_floor"
     dinfo "sealroot: commits older than $time will be refused"
 }
 
-# OSTree's configuration, and the keys that it names: OSTree's own module knows the default path only.
+# The value of the key $2 in [composefs] of the key file $1; the last one counts (src/config/keyfile.ts). 1 where there is none.
+_sealroot_ostree_value() {
+    local line group='' value='' found=1
+    while IFS= read -r line || [[ -n $line ]]; do
+        line=${line%$'\r'}
+        if [[ $line =~ ^[[:space:]]*\[([^][]+)\][[:space:]]*$ ]]; then
+            group=${BASH_REMATCH[1]}
+        elif [[ $group == composefs && $line =~ ^[[:space:]]*$2[[:space:]]*=[[:space:]]*(.*)$ ]]; then
+            value=${BASH_REMATCH[1]}
+            found=0
+        fi
+    done < "$1"
+    printf '%s' "$value"
+    return "$found"
+}
+
+# OSTree's configuration, and the key that the boot takes by it (replacePrepareRoot() in src/trust/policy.ts): OSTree's own module
+# knows the default path only. The second file replaces the first, its default key path included; but where the first asks for
+# signatures and the second does not, the first one's demand stays, and its key.
 _sealroot_install_ostree() {
-    local root=${dracutsysrootdir-} default=/etc/ostree/initramfs-root-binding.key file line signed=no keys=()
+    local root=${dracutsysrootdir-} default=/etc/ostree/initramfs-root-binding.key file path key='' signed=''
     for file in /usr/lib/ostree/prepare-root.conf /etc/ostree/prepare-root.conf; do
         [[ -e $root$file ]] || continue
         inst_multiple "$file" || _sealroot_fail "cannot install $file"
-        while IFS= read -r line || [[ -n $line ]]; do
-            [[ $line =~ ^[[:space:]]*enabled[[:space:]]*=[[:space:]]*signed ]] && signed=$file
-            [[ $line =~ ^[[:space:]]*keypath[[:space:]]*=[[:space:]]*([^[:space:]].*) ]] && keys+=("${BASH_REMATCH[1]}")
-        done < "$root$file"
-    done
-    # The kernel command line may ask for signatures as well.
-    [[ ${#keys[@]} -gt 0 || ! -e $root$default ]] || keys=("$default")
-    for file in "${keys[@]}"; do
-        if [[ -e $root$file ]]; then
-            inst_multiple "$file" || _sealroot_fail "cannot install the key $file"
-        elif [[ $signed != no ]]; then
-            _sealroot_fail "$signed asks for signatures by the key $file, which does not exist"
+        path=$(_sealroot_ostree_value "$root$file" keypath) || path=$default
+        [[ $path != *\\* ]] || _sealroot_fail "keypath in $file has a backslash, which is not read here: $path"
+        if [[ $(_sealroot_ostree_value "$root$file" enabled) == signed ]]; then
+            signed=$file
+            key=$path
+        elif [[ ! $signed ]]; then
+            key=$path
         fi
     done
-    # [trust] may ask for other signatures as well; both have to be there
-    [[ $signed == no || ${#keys[@]} -gt 0 ]] ||
-        _sealroot_fail "$signed asks for signatures by the key $default, which does not exist"
+    [[ $key ]] || key=$default
+    if [[ $signed ]]; then
+        _sealroot_install_key "$key" "$signed, which asks for signatures,"
+    elif [[ $key == /* && -e $root$key ]]; then
+        # The kernel command line may ask for signatures as well.
+        _sealroot_install_key "$key" "OSTree's configuration"
+    fi
 }
 
 # inst_multiple and not inst_simple for what keeps its place: with --sysroot, inst_simple of older versions looks outside.

@@ -1,13 +1,13 @@
 /** The first step: the kernel command line and the policy, read once. */
 
 import { type ImageArgument, MAX_COMMAND_LINE, parseImageArguments, type SkippedArgument, splitCommandLine, type Token } from "../cmdline-parser/index.ts";
-import { buildTimePath, type ConfigWarning, DEFAULT_POLICY, parseBuildTime, parseSetupRootConfig, type Policy } from "../config/index.ts";
+import { buildTimePath, type ConfigWarning, DEFAULT_POLICY, parseBuildTime, parseSetupRootConfig, type Policy, type TrustTable } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno } from "../linux/index.ts";
-import { asksForSignatures, policyOf, type TrustPolicy } from "../trust/index.ts";
+import { asksForSignatures, demandsVerity, policyOf, type TrustPolicy } from "../trust/index.ts";
 import { readConfigFile, readInput } from "./config-file.ts";
 import type { BootOptions } from "./options.ts";
-import { type OstreeInputs, readOstreeInputs } from "./ostree-inputs.ts";
+import { deploymentTarget, type OstreeInputs, readOstreeSettings } from "./ostree-inputs.ts";
 import type { PolicyFiles } from "./trusted-keys.ts";
 
 /** The configuration, with everything that has a say in what is trusted. */
@@ -21,6 +21,8 @@ export interface Inputs {
   readonly candidates: readonly ImageArgument[];
   readonly skipped: readonly SkippedArgument[];
   readonly policy: BootPolicy;
+  /** [trust] as it is written, which is only part of what is trusted. */
+  readonly table: TrustTable | undefined;
   readonly configFound: boolean;
   readonly warnings: readonly ConfigWarning[];
   readonly ostree: OstreeInputs;
@@ -60,9 +62,10 @@ export function readInputs(options: BootOptions): Inputs {
   const { candidates, skipped } = parseImageArguments(commandLine);
   // bootc looks at composefs.digest= before composefs=; composefs-setup-root goes by the order on the command line
   const ordered = options.layout === "bootc" ? candidates.toSorted((a, b) => Number(a.key === "composefs") - Number(b.key === "composefs")) : candidates;
-  const ostree = readOstreeInputs(tokens, options.policyFiles);
+  const settings = readOstreeSettings(tokens, options.policyFiles);
   const { policy, configFound, warnings } = readPolicy(options.config, options.policyFiles);
-  const said = { table: policy.trust, wish: ostree.wish, keyPath: ostree.config.keyPath };
+  const said = { table: policy.trust, wish: settings.wish, wishSource: settings.wishSource, keyPath: settings.config.keyPath };
   const trust = policyOf({ ...said, builtAt: asksForSignatures(said) ? readBuildTime(options.config, options.policyFiles) : undefined });
-  return { tokens, candidates: ordered, skipped, policy: { ...policy, trust }, configFound, warnings, ostree };
+  const ostree = { ...settings, ...deploymentTarget(tokens, settings.files.length > 0 || settings.wish !== "no" || demandsVerity(trust)) };
+  return { tokens, candidates: ordered, skipped, policy: { ...policy, trust }, table: policy.trust, configFound, warnings, ostree };
 }

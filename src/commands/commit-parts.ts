@@ -1,5 +1,6 @@
 /** The arguments of `sealroot commit` as parts of a commit. */
 
+import { LATEST_TIME, parseTime } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { type CommitParts, dirmeta, emptyDirtree, type MetadataEntry, writeCommit } from "../ostree/index.ts";
 import type { ParsedArguments } from "../terminal/index.ts";
@@ -27,21 +28,10 @@ export function imagesOf(parsed: ParsedArguments, warn: (text: string) => void):
   return [...byDescriptor.values()];
 }
 
-/** End of the year 9999. */
-const LATEST = 253_402_300_799;
-
-/** Date.parse() takes the 30th of February for a day of March. */
-function isDay(text: string): boolean {
-  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split("-").map(Number);
-  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
-}
-
 /** Seconds since 1970, UTC. */
-function parseTime(text: string, where: string): bigint {
-  const seconds = /^\d{1,12}$/.test(text)
-    ? Number(text)
-    : /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) && isDay(text) ? Date.parse(text.replace(" ", "T")) / 1000 : Number.NaN;
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > LATEST) {
+function secondsOf(text: string, where: string): bigint {
+  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : parseTime(text);
+  if (seconds === undefined || seconds < 0 || seconds > LATEST_TIME) {
     throw refuse(`${where} ${JSON.stringify(text)} is neither seconds since 1970 nor a date and time with its offset, such as 2026-11-01T00:00:00Z`);
   }
   return BigInt(seconds);
@@ -50,9 +40,9 @@ function parseTime(text: string, where: string): bigint {
 /** --timestamp, then SOURCE_DATE_EPOCH (reproducible-builds.org), then the clock. */
 function timestampOf(parsed: ParsedArguments): bigint {
   const given = parsed.value("timestamp");
-  if (given !== undefined) return parseTime(given, "--timestamp");
+  if (given !== undefined) return secondsOf(given, "--timestamp");
   const epoch = process.env["SOURCE_DATE_EPOCH"];
-  return epoch === undefined || epoch === "" ? BigInt(Math.floor(Date.now() / 1000)) : parseTime(epoch, "SOURCE_DATE_EPOCH");
+  return epoch === undefined || epoch === "" ? BigInt(Math.floor(Date.now() / 1000)) : secondsOf(epoch, "SOURCE_DATE_EPOCH");
 }
 
 function addedMetadata(text: string): MetadataEntry {

@@ -4,7 +4,7 @@ import { DEFAULT_CONFIG, DEFAULT_SYSROOT, type PolicyFiles, readInputs } from ".
 import { readTrustedKeys } from "../boot/trusted-keys.ts";
 import { SealrootError } from "../errors/index.ts";
 import { DEFAULT_LIMIT, openInitramfs, type PolicyReader, type Tree } from "../initramfs/index.ts";
-import { parseKeyId } from "../ostree/index.ts";
+import { demandsVerity } from "../trust/index.ts";
 import { readInputFile } from "./input-file.ts";
 
 /** Longer than any configuration and any file of keys may be; one byte more, so that what is too long shows. */
@@ -45,12 +45,12 @@ const filesOf = (tree: Tree): PolicyFiles => ({
 /** The boot's own reading, for check-initramfs. */
 export const readBootPolicy: PolicyReader = (tree, cmdline) => {
   const policyFiles = filesOf(tree);
-  const { policy: { trust }, configFound, warnings, ostree } = readInputs({
+  const { policy: { trust }, table, configFound, warnings, ostree } = readInputs({
     sysroot: DEFAULT_SYSROOT, config: DEFAULT_CONFIG, cmdline, target: undefined, rootFs: undefined, layout: "composefs", policyFiles,
   });
   const signers = () => {
     if (trust === undefined) return [];
-    const revoked = new Set(trust.revoked.map(revokedId));
+    const revoked = new Set(trust.revoked);
     const keys = readTrustedKeys(trust, policyFiles);
     return trust.requirements.map((requirement, index) => ({
       paths: requirement.keys,
@@ -58,12 +58,5 @@ export const readBootPolicy: PolicyReader = (tree, cmdline) => {
       threshold: requirement.threshold,
     }));
   };
-  return { trust, configFound, warnings, wish: ostree.wish, ostreeFiles: ostree.files, signers };
+  return { trust, demandsVerity: demandsVerity(trust), table, deployment: ostree.argument, configFound, warnings, wish: ostree.wish, ostreeFiles: ostree.files, signers };
 };
-
-/** @throws SealrootError SR-E101, as the judge does once an image is to be judged */
-function revokedId(text: string): string {
-  const id = parseKeyId(text);
-  if (id === undefined) throw new SealrootError("SR-E101", { details: [["file", DEFAULT_CONFIG], ["revoked", `${JSON.stringify(text)} is no key id (64 hex digits) and no key in base64`]] });
-  return id;
-}

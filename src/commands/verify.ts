@@ -1,6 +1,7 @@
 /** `sealroot verify`: the decision of a boot, made ahead of it: would this disk be booted with this policy and command line? */
 
 import { type BootOptions, decide, type Decision, type Inputs, leftTo, type LeftTo, readInputs, remarks } from "../boot/index.ts";
+import { formatTime } from "../config/index.ts";
 import { type ErrorCode, SealrootError } from "../errors/index.ts";
 import { asSealrootError, type CommandHelp, errorRecord, fewLines, parseArguments, printable, renderError } from "../terminal/index.ts";
 import { BOOT_OPTIONS, bootOptions } from "./boot-options.ts";
@@ -16,7 +17,8 @@ export const help: CommandHelp = {
   summary: "Say whether a boot would be allowed: the same decision as in the boot, ahead of it.",
   description:
     "Nothing is mounted. The policy and its keys are those of this system, or with --initramfs those inside that file; the command line\n" +
-    "is --cmdline, else the one inside a unified kernel image, else /proc/cmdline. Where the file system or the kernel has no fs-verity,\n" +
+    "is --cmdline, else the one inside a unified kernel image, else /proc/cmdline. The floor that the dracut module writes for\n" +
+    "not-before = \"build\", setup-root-not-before, is looked for beside --config FILE. Where the file system or the kernel has no fs-verity,\n" +
     "as on a build host, the image's digest is computed by reading it; that is said, and all the rest is judged.\n" +
     "The exit status is 0 if sealroot would allow the boot, else that of the refusal. Where sealroot would leave the boot to another\n" +
     "program, since neither an argument nor the policy asks for a sealed image, it is 76 (SR-E615): nothing was verified then.",
@@ -48,9 +50,10 @@ function text(decision: Decision, sources: Sources): string {
   const computed = measurement?.kind === "computed";
   const facts: (readonly [string, string])[] = [
     ...fewLines([...remarks(decision), ...(sources.remark === undefined ? [] : [sources.remark])]).map((remark) => ["remark", remark] as const),
-    ["policy", `${sources.policy}${decision.inputs.configFound ? "" : "  (not there: composefs-setup-root's rules)"}`],
+    ...policyRows(decision.inputs, sources),
     ["command line", sources.commandLine],
     ["argument", plan.argument?.text ?? plan.deployment?.argument ?? "none"],
+    ...floorRows(decision.inputs),
     ...(computed ? [["computed", `${measurement.algorithm}:${measurement.digest}  (by reading the image: there is no fs-verity here)`] as const] : []),
     ["level", levelText(plan, computed)],
     ...signedRows(plan.signed),
@@ -60,6 +63,23 @@ function text(decision: Decision, sources: Sources): string {
   const width = Math.max(...facts.map(([label]) => label.length));
   const head = plan.enforce ? style.green("this boot would be allowed") : style.yellow("this boot would be allowed, NOT VERIFIED");
   return [head, ...facts.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${printable(value)}`), ""].join("\n");
+}
+
+/** The files of the policy, and what they say. */
+function policyRows({ table, configFound, policy, ostree }: Inputs, { policy: path }: Sources): (readonly [string, string])[] {
+  const missing = policy.trust === undefined ? "not there: composefs-setup-root's rules" : "not there";
+  const said = table === undefined ? "no [trust] table" : `[trust] level = "${table.level}"`;
+  const asked = ostree.files.length > 0 || ostree.wish !== "no";
+  return [
+    ["policy", `${path}  (${configFound ? said : missing})`],
+    ...(asked ? [["OSTree's", `${ostree.files.length === 0 ? "there is no prepare-root.conf" : ostree.files.join(", ")}  (enabled is ${ostree.wish}, by ${ostree.wishSource ?? "default"})`] as const] : []),
+  ];
+}
+
+/** Below what time nothing is accepted. */
+function floorRows({ policy: { trust } }: Inputs): (readonly [string, string])[] {
+  if (trust?.level !== "signed") return [];
+  return [["floor", trust.notBefore === undefined ? "none: a commit of any age is accepted" : `${formatTime(trust.notBefore)}  (${trust.notBeforeSource ?? "not-before"})`]];
 }
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -110,9 +130,9 @@ const compute: NonNullable<BootOptions["computeDigest"]> = (image, algorithm) =>
 };
 
 /** The boot goes on without sealroot: neither allowed nor refused by it. */
-function tellLeft(other: LeftTo, { ostree, configFound, policy, warnings }: Inputs, sources: Sources, json: boolean): number {
+function tellLeft(other: LeftTo, { ostree, table, configFound, warnings }: Inputs, sources: Sources, json: boolean): number {
   const goesOn = other === "ordinary-root" ? "nobody: the root file system is booted as it is" : `ostree-prepare-root, with ${ostree.argument ?? ""}`;
-  const level = policy.trust === undefined ? "no [trust] table" : `level = "${policy.trust.level}"`;
+  const level = table === undefined ? "no [trust] table" : `level = "${table.level}"`;
   const error = new SealrootError("SR-E615", {
     summary: other === "ordinary-root" ? "this boot would go on without sealroot" : "this boot would be left to ostree-prepare-root",
     details: [
@@ -145,8 +165,20 @@ function record({ plan, inputs, passedOver, reasons, measurement, evidence }: De
     reasons,
     sources,
     configFound: inputs.configFound,
+    /** What all together ask for. */
+    policy: policyRecord(inputs),
     skipped: inputs.skipped,
     passedOver: passedOver.map(({ argument, reason }) => ({ argument: argument.text, reason })),
     warnings: inputs.warnings,
+  };
+}
+
+function policyRecord({ policy: { trust }, ostree: { files, wish } }: Inputs): Record<string, unknown> {
+  return {
+    level: trust?.level ?? null,
+    askedBy: trust?.source ?? null,
+    notBefore: trust?.notBefore ?? null,
+    notBeforeFrom: trust?.notBeforeSource ?? null,
+    ostree: { files, enabled: wish },
   };
 }

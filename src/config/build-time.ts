@@ -5,10 +5,9 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
+import { EARLIEST_BUILD, formatTime, parseTime } from "./time.ts";
 
-/** End of the year 9999; milliseconds, given by mistake, are beyond it. */
-export const LATEST = 253_402_300_799;
-const FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z\n$/;
+const FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\n$/;
 
 /** Where the file of a configuration is. */
 export const buildTimePath = (config: string): string => `${config.slice(0, config.lastIndexOf("/") + 1)}setup-root-not-before`;
@@ -17,8 +16,9 @@ export const buildTimePath = (config: string): string => `${config.slice(0, conf
 export function parseBuildTime(bytes: Uint8Array, path: string): number {
   const text = bytes.length > 64 ? "" : new TextDecoder("latin1").decode(bytes);
   const [, time] = FORM.exec(text) ?? [];
-  const milliseconds = time === undefined ? NaN : Date.parse(`${time}Z`);
-  // 30 February would become 2 March
-  if (time !== undefined && !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString() === `${time}.000Z` && milliseconds >= 0) return milliseconds / 1000;
-  throw new SealrootError("SR-E246", { details: [["file", path], ["expected", "one line such as 2026-11-01T00:00:00Z"], ["found", bytes.length > 64 ? `${bytes.length} bytes` : JSON.stringify(text)]] });
+  const seconds = time === undefined ? undefined : parseTime(time);
+  // a floor of 1970 lets everything pass, without a word
+  if (seconds !== undefined && seconds >= EARLIEST_BUILD) return seconds;
+  const expected = `one line such as 2026-11-01T00:00:00Z, not before ${formatTime(EARLIEST_BUILD)}`;
+  throw new SealrootError("SR-E246", { details: [["file", path], ["expected", expected], ["found", bytes.length > 64 ? `${bytes.length} bytes` : JSON.stringify(text)]] });
 }

@@ -16,6 +16,7 @@ export {
   type TrustLevel,
   type TrustTable,
 } from "./policy.ts";
+export { formatTime, LATEST_TIME, parseTime } from "./time.ts";
 export { parseSetupRootConfig } from "./setup-root.ts";
 export {
   type ComposefsWish, DEFAULT_BINDING_KEY, NO_PREPARE_ROOT, parsePrepareRoot, parseWishArgument, PREPARE_ROOT_ARGUMENT, PREPARE_ROOT_PATHS, type PrepareRootConfig,

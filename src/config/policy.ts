@@ -38,6 +38,7 @@ export interface TrustTable {
   readonly keys: readonly string[];
   /** How many distinct keys must have signed; at least 1. */
   readonly threshold: number;
+  /** Key ids, whichever way they were written. */
   readonly revoked: readonly string[];
   /** Nothing signed as older than this is accepted: Unix seconds; "build": what the initramfs was built with. */
   readonly notBefore: number | "build" | undefined;

@@ -11,6 +11,8 @@ export type ComposefsWish = "no" | "maybe" | "yes" | "verity" | "signed";
 
 export interface PrepareRootConfig {
   readonly composefs: ComposefsWish;
+  /** The file that says so; undefined where there is none. */
+  readonly source: string | undefined;
   /** The public keys; only looked at for "signed". */
   readonly keyPath: string;
   readonly rootTransient: boolean;
@@ -31,7 +33,7 @@ const WISHES: Readonly<Record<string, ComposefsWish>> = {
 };
 
 export const NO_PREPARE_ROOT: PrepareRootConfig = {
-  composefs: "no", keyPath: DEFAULT_BINDING_KEY, rootTransient: false, rootReadOnly: false, etcTransient: false, sysrootReadOnly: undefined,
+  composefs: "no", source: undefined, keyPath: DEFAULT_BINDING_KEY, rootTransient: false, rootReadOnly: false, etcTransient: false, sysrootReadOnly: undefined,
 };
 
 function wishOf(text: string, where: string): ComposefsWish {
@@ -50,6 +52,7 @@ export function parsePrepareRoot(bytes: Uint8Array, path: string): PrepareRootCo
   if (transient && readOnly) throw new SealrootError("SR-E101", { details: [["file", path], ["found", "root.transient together with root.transient-ro"]] });
   return {
     composefs,
+    source: path,
     keyPath: stringValue(file, "composefs", "keypath", path) ?? DEFAULT_BINDING_KEY,
     rootTransient: transient || readOnly,
     rootReadOnly: readOnly,

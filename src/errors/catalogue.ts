@@ -69,7 +69,7 @@ const catalogue = {
   "SR-E243": entry(53, "a deployment without composefs is not for sealroot", "neither the policy nor prepare-root.conf in the initramfs asks for composefs", "OSTree's own ostree-prepare-root boots plain deployments; or set enabled = yes, verity or signed in prepare-root.conf"),
 
   // 245 to 250: what was signed, and is not what is asked for
-  "SR-E245": entry(120, "the image is not signed for all who ask", "[trust] and prepare-root.conf in the initramfs both ask for signatures; trusted keys of one have signed the commit, none of the other", "sign the commit with a key of each as well: sealroot sign; or boot the previous entry"),
+  "SR-E245": entry(120, "the image is not signed for all who ask", "[trust] and OSTree's side (prepare-root.conf, or its argument on the command line) both ask for signatures; trusted keys of one have signed the commit, none of the other", "sign the commit with a key of each as well: sealroot sign; or boot the previous entry"),
   "SR-E246": entry(121, "the initramfs does not say when it was built", "not-before is to be what the initramfs was built with, and the file that says it is missing or not what the dracut module writes", "rebuild the initramfs with sealroot's dracut module, or set not-before to a date"),
   "SR-E247": entry(122, "the signature is of something else", "a trusted key made this signature for another commit or image, which lies on the disk as well", "treat the disk as tampered with; copy the commit and its own signatures again, or boot the previous entry"),
   "SR-E248": entry(123, "bytes were appended to the commit", "the file begins with the commit that its name says, and goes on behind its end", "copy the commit again; if nobody has touched it, treat the disk as tampered with"),

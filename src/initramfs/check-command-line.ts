@@ -2,7 +2,7 @@
 
 import { allValues, parseImageArguments, splitCommandLine } from "../cmdline-parser/index.ts";
 import { startsFor } from "./check-helper.ts";
-import { type BootPolicy, demandsVerity } from "./check-policy.ts";
+import type { BootPolicy } from "./check-policy.ts";
 import type { Findings } from "./findings.ts";
 import type { Helper } from "./helpers.ts";
 import { isBefore } from "./modules.ts";
@@ -25,13 +25,14 @@ export function checkCommandLine(commandLine: string, { tree, helper, boot, rele
     findings.add(candidates.length === 0 ? "error" : "warning", "command line", `${text}: ${explanation}`, candidates.length === 0 ? REBUILD_UKI : undefined);
   }
   if (candidates.length === 0) {
-    if (skipped.length > 0) return;
-    const deployment = splitCommandLine(commandLine).find(({ key }) => key === "ostree");
-    const asksForComposefs = demandsVerity(boot) || (boot?.wish ?? "no") !== "no";
+    // a policy that cannot be read is an error already, and what the command line names rests with it
+    if (skipped.length > 0 || boot === undefined) return;
+    const { deployment, demandsVerity, wish } = boot;
+    const asksForComposefs = demandsVerity || wish !== "no";
     if (deployment === undefined) findings.error("command line", "it names no image: neither composefs.digest= nor composefs= is on it", REBUILD_UKI);
-    else if (asksForComposefs && boot?.wish === "maybe" && !demandsVerity(boot)) findings.warning("command line", `${deployment.raw}, an OSTree deployment, which decides itself whether it is booted with composefs: enabled is maybe`);
-    else if (asksForComposefs) findings.ok("command line", `${deployment.raw}, an OSTree deployment`);
-    else findings.error("command line", `${deployment.raw} names an OSTree deployment, and nothing in it asks for composefs`, "set enabled in prepare-root.conf, and rebuild the initramfs");
+    else if (asksForComposefs && wish === "maybe" && !demandsVerity) findings.warning("command line", `${deployment}, an OSTree deployment, which decides itself whether it is booted with composefs: enabled is maybe`);
+    else if (asksForComposefs) findings.ok("command line", `${deployment}, an OSTree deployment`);
+    else findings.error("command line", `${deployment} names an OSTree deployment, and nothing in it asks for composefs`, "set enabled in prepare-root.conf, and rebuild the initramfs");
     return;
   }
   for (const { text, insecure, offset } of candidates) {

@@ -3,7 +3,7 @@
  * the caller brings along: a second one would judge otherwise some day.
  */
 
-import { parseSetupRootConfig, type ConfigWarning, type TrustLevel, type TrustTable } from "../config/index.ts";
+import { type ConfigWarning, formatTime, type TrustLevel, type TrustTable } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { Findings } from "./findings.ts";
 import type { Tree } from "./tree.ts";
@@ -13,7 +13,21 @@ export const CONFIG_PATH = "/usr/lib/composefs/setup-root-conf.toml";
 /** What a boot from this initramfs would go by. */
 export interface BootPolicy {
   /** With what OSTree's configuration and the command line add; undefined where nothing asks for trust. */
-  readonly trust: { readonly level: TrustLevel; readonly insecureArgument: boolean } | undefined;
+  readonly trust: {
+    readonly level: TrustLevel;
+    /** Who asks for that level. */
+    readonly source?: string;
+    readonly insecureArgument: boolean;
+    readonly notBefore: number | undefined;
+    /** Where that comes from. */
+    readonly notBeforeSource?: string | undefined;
+  } | undefined;
+  /** Whether anything less than verity is refused. */
+  readonly demandsVerity: boolean;
+  /** The [trust] table as it stands there, which only sealroot reads. */
+  readonly table: TrustTable | undefined;
+  /** What on the command line names an OSTree deployment. */
+  readonly deployment: string | undefined;
   readonly configFound: boolean;
   readonly warnings: readonly ConfigWarning[];
   /** OSTree's `enabled`, as raised by the command line. */
@@ -32,17 +46,10 @@ export interface Signers {
   readonly threshold: number;
 }
 
-export interface CheckedPolicy extends BootPolicy {
-  /** The [trust] table as it stands there, which only sealroot reads. */
-  readonly table: TrustTable | undefined;
-}
-
 /** The boot's reader. @param commandLine of a unified kernel image; empty where nobody knows it @throws SealrootError as in the boot */
 export type PolicyReader = (tree: Tree, commandLine: string) => BootPolicy;
 
 const CORRECT = "correct it, and rebuild the initramfs";
-
-export const demandsVerity = (boot: BootPolicy | undefined): boolean => boot?.trust !== undefined && boot.trust.level !== "none";
 
 /** A refusal of the boot on one line. */
 function describe(error: SealrootError): string {
@@ -63,20 +70,23 @@ function guarded<T>(check: string, next: string, findings: Findings, act: () => 
 }
 
 /** @param commandLine of a unified kernel image; empty where nobody knows it @returns undefined when the policy cannot be read */
-export function checkPolicy(tree: Tree, reader: PolicyReader, commandLine: string, findings: Findings): CheckedPolicy | undefined {
+export function checkPolicy(tree: Tree, reader: PolicyReader, commandLine: string, findings: Findings): BootPolicy | undefined {
   const boot = guarded("policy", CORRECT, findings, () => reader(tree, commandLine));
   if (boot === undefined) return undefined;
   for (const { path, line, key, message } of boot.warnings) findings.warning("policy", `${path === CONFIG_PATH ? "" : `${path}: `}${key}${line === undefined ? "" : ` (line ${line})`}: ${message}`);
-  const { trust, configFound, wish, ostreeFiles } = boot;
-  const table = configFound ? parseSetupRootConfig(tree.file(CONFIG_PATH)?.inode.data ?? new Uint8Array(0), CONFIG_PATH).policy.trust : undefined;
+  const { trust, table, configFound, wish, ostreeFiles } = boot;
 
   if (configFound) findings.ok("policy", table === undefined ? `${CONFIG_PATH}, no [trust] table` : `${CONFIG_PATH}, level ${table.level}`);
   if (ostreeFiles.length > 0) findings.ok("policy", `${ostreeFiles.join(", ")}, enabled is ${wish}`);
   if (trust === undefined) findings.note("policy", `${configFound ? "nothing in it asks for trust" : `there is no ${CONFIG_PATH}`}: trust is as the argument says, \`?\` included`);
-  else if (trust.level !== table?.level) findings.note("policy", `level ${trust.level}, by OSTree's configuration${commandLine === "" ? "" : " or the command line"}`);
+  else if (trust.level !== table?.level) findings.note("policy", `level ${trust.level}, by ${trust.source ?? "another file"}`);
   if (table !== undefined && trust !== undefined) reportIdle(table, trust.level, findings);
-  if (trust?.level === "signed") checkKeys(boot, findings);
-  return { ...boot, table };
+  if (trust?.level === "signed") {
+    checkKeys(boot, findings);
+    if (trust.notBefore === undefined) findings.note("floor", "none: a commit of any age is accepted");
+    else findings.ok("floor", `commits older than ${formatTime(trust.notBefore)} are refused: ${trust.notBeforeSource ?? "not-before"}`);
+  }
+  return boot;
 }
 
 /** What stands in [trust] and has no effect at the level that holds. */

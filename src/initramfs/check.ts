@@ -5,7 +5,7 @@ import { checkCommandLine } from "./check-command-line.ts";
 import { checkGuard } from "./check-guard.ts";
 import { checkHelper, reportAbsence } from "./check-helper.ts";
 import { checkKernels } from "./check-kernel.ts";
-import { type CheckedPolicy, checkPolicy, demandsVerity, type PolicyReader } from "./check-policy.ts";
+import { type BootPolicy, checkPolicy, type PolicyReader } from "./check-policy.ts";
 import { Damage } from "./damage.ts";
 import { elfMachine, machineName } from "./elf.ts";
 import { type Finding, Findings } from "./findings.ts";
@@ -168,10 +168,10 @@ async function examine(image: Image, unpacker: Unpacker, { anyHelper, policyRead
   const { commandLine, release } = image.uki ?? {};
   const policyFindings = findings.aside();
   const boot = checkPolicy(tree, policyReader, commandLine ?? "", policyFindings);
-  if (helper?.identity === "sealroot") checkGuard(tree, demandsVerity(boot), findings);
+  if (helper?.identity === "sealroot") checkGuard(tree, boot?.demandsVerity ?? false, findings);
   else if (helper !== undefined && boot !== undefined) checkPeer(helper, boot, findings);
 
-  const kernels = checkKernels(tree, release, demandsVerity(boot) && boot?.trust?.insecureArgument !== true, findings);
+  const kernels = checkKernels(tree, release, boot?.demandsVerity === true && boot.trust?.insecureArgument !== true, findings);
   findings.list.push(...policyFindings.list);
   if (image.uki !== undefined) {
     if (commandLine === undefined) findings.warning("command line", "there is no section .cmdline: the boot loader's is taken, which nothing signs");
@@ -181,9 +181,9 @@ async function examine(image: Image, unpacker: Unpacker, { anyHelper, policyRead
 }
 
 /** A peer reads its own configuration at most. */
-function checkPeer({ identity }: Helper, boot: CheckedPolicy, findings: Findings): void {
+function checkPeer({ identity }: Helper, boot: BootPolicy, findings: Findings): void {
   if (boot.table !== undefined && boot.table.level !== "none") findings.error("policy", `${identity} does not read [trust]: the policy would not hold`);
-  else if (demandsVerity(boot) && identity !== "ostree-prepare-root") findings.error("policy", `${identity} does not read OSTree's configuration: the policy would not hold`);
+  else if (boot.demandsVerity && identity !== "ostree-prepare-root") findings.error("policy", `${identity} does not read OSTree's configuration: the policy would not hold`);
 }
 
 /** The units of all helpers are systemd's. */

@@ -7,7 +7,7 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { bytesOf, elementCount, forEachElement, forEachEntry, GVariantError, integerOf, members, readNormal, textOf, type Value } from "./gvariant-read.ts";
+import { bytesOf, elementCount, forEachElement, forEachEntry, GVariantError, integerOf, isNormal, MAX_STEPS, members, read, readNormal, type Steps, textOf, TooManySteps, type Value } from "./gvariant-read.ts";
 import { typeOf } from "./gvariant-type.ts";
 import { type Variant, write } from "./gvariant-write.ts";
 
@@ -39,7 +39,7 @@ export const objectId = (bytes: Uint8Array): string => Bun.SHA256.hash(bytes, "h
 
 const refuse = (found: string): SealrootError => new SealrootError("SR-E225", { details: [["found", found]] });
 
-/** @throws SealrootError SR-E225 when the bytes are no well-formed commit, SR-E229 when there are more than 16 MiB */
+/** @throws SealrootError SR-E225 when the bytes are no well-formed commit, SR-E229 when there are more than 16 MiB or 2^18 values */
 export function parseCommit(bytes: Uint8Array): Commit {
   if (bytes.length > MAX_COMMIT_BYTES) throw new SealrootError("SR-E229", { details: [["found", `a commit of ${bytes.length} bytes, of at most ${MAX_COMMIT_BYTES}`]] });
   const [metadata, parent, related, subject, body, timestamp, dirtree, dirmeta] = members(normal(bytes)).members;
@@ -60,6 +60,7 @@ function normal(bytes: Uint8Array): Value {
   try {
     return readNormal(COMMIT, bytes);
   } catch (error) {
+    if (error instanceof TooManySteps) throw new SealrootError("SR-E229", { details: [["found", error.message]] });
     if (error instanceof GVariantError) throw refuse(error.message);
     throw error;
   }
@@ -132,6 +133,9 @@ export function writeCommit({ metadata = [], parent, related = [], subject = "",
     idBytes(rootDirmeta),
   ]);
   if (bytes.length > MAX_COMMIT_BYTES) throw new RangeError(`the commit has ${bytes.length} bytes, of at most ${MAX_COMMIT_BYTES}`);
+  const steps: Steps = { left: MAX_STEPS };
+  isNormal(read(COMMIT, bytes), steps);
+  if (steps.left < 0) throw new RangeError(`there are more than ${MAX_STEPS} values in the commit`);
   return bytes;
 }
 

@@ -6,13 +6,17 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { bytesOf, elementCount, forEachElement, forEachEntry, isNormal, lookUp, read } from "./gvariant-read.ts";
+import { bytesOf, elementCount, forEachElement, forEachEntry, isNormal, lookUp, read, type Steps, type Value } from "./gvariant-read.ts";
 import { typeOf } from "./gvariant-type.ts";
 import { type Plain, write } from "./gvariant-write.ts";
 
 export const MAX_COMMITMETA_BYTES = 2 ** 20;
 /** Signatures looked at for one commit; each may have to be tried with every trusted key. */
 export const MAX_SIGNATURES = 64;
+/** Real detached metadata has a handful of entries. */
+const MAX_ENTRIES = 1024;
+/** Values in it that are looked at to say whether it is damaged: a boot takes five milliseconds for them, and there may be 64 candidates. */
+const MAX_VALUES = 4096;
 
 const DICTIONARY = typeOf("a{sv}");
 const SIGNATURES = "ostree.sign.ed25519";
@@ -32,12 +36,14 @@ export interface DetachedSignatures {
   readonly problem: string | undefined;
 }
 
-/** @throws SealrootError SR-E229 for more than 1 MiB or more than 64 signatures; nothing else */
+/** @throws SealrootError SR-E229 for more than 1 MiB, 1024 entries, 64 signatures or 4096 values; nothing else */
 export function parseSignatures(commitmeta: Uint8Array): DetachedSignatures {
   if (commitmeta.length > MAX_COMMITMETA_BYTES) throw tooMuch(`${commitmeta.length} bytes of detached metadata, of at most ${MAX_COMMITMETA_BYTES}`);
   const dictionary = read(DICTIONARY, commitmeta);
+  const entries = elementCount(dictionary);
+  if (entries > MAX_ENTRIES) throw tooMuch(`${entries} entries of detached metadata, of at most ${MAX_ENTRIES}`);
   const list = lookUp(dictionary, SIGNATURES);
-  if (list === undefined) return none(isNormal(dictionary) ? undefined : "the detached metadata is damaged");
+  if (list === undefined) return none(isWhole(dictionary) ? undefined : "the detached metadata is damaged");
   if (list.type.text !== "aay") return none(`${SIGNATURES} is of type ${list.type.text}, not aay`);
   const count = elementCount(list);
   if (count > MAX_SIGNATURES) throw tooMuch(`${count} signatures of one commit, of at most ${MAX_SIGNATURES}`);
@@ -46,7 +52,15 @@ export function parseSignatures(commitmeta: Uint8Array): DetachedSignatures {
   if (ids?.type.text === "aay") forEachElement(ids, (id) => claims.push(bytesOf(id).length === 32 ? bytesOf(id).toHex() : undefined) < count);
   const signatures: DetachedSignature[] = [];
   forEachElement(list, (signature) => signatures.push({ bytes: bytesOf(signature), claimedKeyId: claims[signatures.length] }) > 0);
-  return { signatures, problem: count === 0 && !isNormal(list) ? "the list of signatures is damaged" : undefined };
+  return { signatures, problem: count === 0 && !isWhole(list) ? "the list of signatures is damaged" : undefined };
+}
+
+/** @throws SealrootError SR-E229 */
+function isWhole(value: Value): boolean {
+  const steps: Steps = { left: MAX_VALUES };
+  const whole = isNormal(value, steps);
+  if (steps.left < 0) throw tooMuch(`more than ${MAX_VALUES} values in detached metadata`);
+  return whole;
 }
 
 const none = (problem: string | undefined): DetachedSignatures => ({ signatures: [], problem });
@@ -66,7 +80,7 @@ export function appendSignature(commitmeta: Uint8Array | undefined, signature: U
   const present = commitmeta ?? new Uint8Array();
   const { signatures, problem } = parseSignatures(present);
   const dictionary = read(DICTIONARY, present);
-  if (problem !== undefined || !isNormal(dictionary)) throw new SealrootError("SR-E234", { details: [["found", problem ?? "bytes that are no a{sv} in normal form"]] });
+  if (problem !== undefined || !isWhole(dictionary)) throw new SealrootError("SR-E234", { details: [["found", problem ?? "bytes that are no a{sv} in normal form"]] });
   if (signatures.length === MAX_SIGNATURES) throw tooMuch(`${MAX_SIGNATURES} signatures already`);
   const claims = signatures.map(({ claimedKeyId }) => claimedKeyId);
   const entries: Plain[] = [];

@@ -13,9 +13,24 @@ import { MAX_DEPTH, parseType, type Type, typeOf } from "./gvariant-type.ts";
 /** Positions are kept in 31 bits; callers allow far less. */
 const MAX_BYTES = 2 ** 30;
 
+/**
+ * Values within a value, and characters of the types of its variants, that are looked at before it is taken for normal. Bytes do not bound
+ * them: fifty tuples around one byte are fifty-one values. The largest real commits, with lists of packages in them, have some tens of
+ * thousands; as many as this take a boot, which runs this uncompiled, a quarter of a second.
+ */
+export const MAX_STEPS = 2 ** 18;
+
+/** What may still be looked at; counted down. */
+export interface Steps {
+  left: number;
+}
+
 export class GVariantError extends Error {
   override readonly name = "GVariantError";
 }
+
+/** Whether the bytes are in normal form was not found out: there is too much in them. */
+export class TooManySteps extends GVariantError {}
 
 /** Bytes as a value of a type, in normal form or not. @throws GVariantError for more than 1 GiB */
 export function read(type: Type, bytes: Uint8Array): Value {
@@ -23,43 +38,56 @@ export function read(type: Type, bytes: Uint8Array): Value {
   return { type, bytes, start: 0, end: bytes.length };
 }
 
-/** As read(), for bytes in normal form only. @throws GVariantError naming the type that the bytes are no value of */
+/** As read(), for bytes in normal form only. @throws GVariantError naming the type that the bytes are no value of; TooManySteps */
 export function readNormal(type: Type, bytes: Uint8Array): Value {
   const value = read(type, bytes);
-  if (!isNormal(value)) throw new GVariantError(`the bytes are not a GVariant ${type.text} in normal form`);
+  const steps: Steps = { left: MAX_STEPS };
+  const normal = isNormal(value, steps);
+  if (steps.left < 0) throw new TooManySteps(`there are more than ${MAX_STEPS} values in the GVariant ${type.text}`);
+  if (!normal) throw new GVariantError(`the bytes are not a GVariant ${type.text} in normal form`);
   return value;
 }
 
-/** Whether a writer would write this value in these bytes, and no others. Takes time in proportion to its size. */
-export const isNormal = (value: Value): boolean => normalAt(value, 0);
+/**
+ * Whether a writer would write this value in these bytes, and no others.
+ * @param steps that may be taken, and are taken off; where they do not suffice it is false, and what is left is below zero
+ */
+export const isNormal = (value: Value, steps: Steps = { left: MAX_STEPS }): boolean => normalAt(value, 0, steps);
 
-function normalAt(value: Value, depth: number): boolean {
+function normalAt(value: Value, depth: number, steps: Steps): boolean {
   const { type, bytes, start, end } = value;
-  if (depth > MAX_DEPTH) return false;
+  if (--steps.left < 0 || depth > MAX_DEPTH) return false;
+  if (type.anyBytes) return end - start === type.fixedSize;
   switch (type.kind) {
     case "basic":
       return end - start === type.fixedSize && (type.text !== "b" || (bytes[start] ?? 2) <= 1);
     case "string":
       return textOf(value) !== undefined;
     case "array":
-      // Any byte is a normal one. (A commit can hold `aay` of tens of thousands, and a boot runs this uncompiled.)
-      if (type.text === "ay") return true;
-      if (type.text === "aay") return forEachElement(value);
-      return forEachElement(value, (element) => normalAt(element, depth + 1));
+      if (type.element.anyBytes) return elementCount(value) > 0 || start === end;
+      // Their framing is all there is to look at. (A commit can hold `aay` of tens of thousands.)
+      if (type.element.kind === "array" && type.element.element.fixedSize === 1 && type.element.element.anyBytes) {
+        // a value takes longer
+        steps.left -= elementCount(value) >> 3;
+        return steps.left >= 0 && forEachElement(value);
+      }
+      return forEachElement(value, (element) => normalAt(element, depth + 1, steps));
     case "tuple":
     case "entry": {
       const found = members(value);
-      return found.normal && found.members.every((member) => normalAt(member, depth + 1));
+      return found.normal && found.members.every((member) => normalAt(member, depth + 1, steps));
     }
     case "maybe": {
       if (start === end) return true;
       if (type.element.fixedSize === undefined && bytes[end - 1] !== 0) return false;
       const child = just(value);
-      return child !== undefined && normalAt(child, depth + 1);
+      return child !== undefined && normalAt(child, depth + 1, steps);
     }
     case "variant": {
       const child = openVariant(value);
-      return child !== undefined && normalAt(child, depth + 1);
+      if (child === undefined) return false;
+      steps.left -= child.type.text.length;
+      return normalAt(child, depth + 1, steps);
     }
   }
 }
@@ -130,8 +158,10 @@ export interface Entry {
   readonly value: Value | undefined;
 }
 
+const isDictionary = ({ type }: Value): boolean => type === DICTIONARY || type.text === DICTIONARY.text;
+
 export function forEachEntry(dictionary: Value, visit: (entry: Entry) => boolean): void {
-  if (dictionary.type !== DICTIONARY && dictionary.type.text !== DICTIONARY.text) return;
+  if (!isDictionary(dictionary)) return;
   forEachElement(dictionary, (entry) => {
     const [key, value] = members(entry).members;
     return visit({ key: key === undefined ? "" : (textOf(key) ?? ""), value: value === undefined ? undefined : openVariant(value) });
@@ -140,10 +170,13 @@ export function forEachEntry(dictionary: Value, visit: (entry: Entry) => boolean
 
 /** The value of the first entry with this key, as GLib's lookup has it. */
 export function lookUp(dictionary: Value, key: string): Value | undefined {
+  if (!isDictionary(dictionary)) return undefined;
   let found: Value | undefined;
-  forEachEntry(dictionary, (entry) => {
-    if (entry.key !== key) return true;
-    found = entry.value;
+  forEachElement(dictionary, (entry) => {
+    const [own, value] = members(entry).members;
+    if (own === undefined || textOf(own) !== key) return true;
+    // only here: to read the types of all the others takes longer than the rest
+    found = value === undefined ? undefined : openVariant(value);
     return false;
   });
   return found;

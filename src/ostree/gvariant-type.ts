@@ -9,6 +9,8 @@ export type Type = {
   readonly alignment: 1 | 2 | 4 | 8;
   /** Bytes of every value of this type; undefined where values differ in size. */
   readonly fixedSize: number | undefined;
+  /** Of a fixed size, and any bytes of that size are a normal value: no booleans and no padding in it. */
+  readonly anyBytes: boolean;
 } & (
   | { readonly kind: "basic" | "string" | "variant" }
   | { readonly kind: "array" | "maybe"; readonly element: Type }
@@ -20,8 +22,8 @@ export const MAX_DEPTH = 64;
 /** Characters of a type string; D-Bus allows 255. */
 const MAX_TYPE_LENGTH = 1024;
 
-const basic = (text: string, size: 1 | 2 | 4 | 8): Type => ({ kind: "basic", text, alignment: size, fixedSize: size });
-const text = (name: string): Type => ({ kind: "string", text: name, alignment: 1, fixedSize: undefined });
+const basic = (text: string, size: 1 | 2 | 4 | 8): Type => ({ kind: "basic", text, alignment: size, fixedSize: size, anyBytes: text !== "b" });
+const text = (name: string): Type => ({ kind: "string", text: name, alignment: 1, fixedSize: undefined, anyBytes: false });
 
 const SIMPLE: ReadonlyMap<string, Type> = new Map(
   [
@@ -30,7 +32,7 @@ const SIMPLE: ReadonlyMap<string, Type> = new Map(
     ...["i", "u", "h"].map((name) => basic(name, 4)),
     ...["x", "t", "d"].map((name) => basic(name, 8)),
     ...["s", "o", "g"].map(text),
-    { kind: "variant", text: "v", alignment: 8, fixedSize: undefined } as const satisfies Type,
+    { kind: "variant", text: "v", alignment: 8, fixedSize: undefined, anyBytes: false } as const satisfies Type,
   ].map((type): [string, Type] => [type.text, type]),
 );
 
@@ -66,7 +68,7 @@ function parseAt(name: string, at: number, depth: number): Type | undefined {
   if (first === "a" || first === "m") {
     const element = parseAt(name, at + 1, depth + 1);
     if (element === undefined) return undefined;
-    return { kind: first === "a" ? "array" : "maybe", text: first + element.text, alignment: element.alignment, fixedSize: undefined, element };
+    return { kind: first === "a" ? "array" : "maybe", text: first + element.text, alignment: element.alignment, fixedSize: undefined, anyBytes: false, element };
   }
   if (first !== "(" && first !== "{") return undefined;
   const close = first === "(" ? ")" : "}";
@@ -92,5 +94,6 @@ function container(kind: "tuple" | "entry", name: string, members: readonly Type
   }
   // The empty tuple takes one byte, so that arrays of it can be counted.
   const fixedSize = size === undefined ? undefined : members.length === 0 ? 1 : alignUp(size, alignment);
-  return { kind, text: name, alignment, fixedSize, members };
+  const full = members.length > 0 && members.reduce((sum, member) => sum + (member.fixedSize ?? 0), 0) === fixedSize;
+  return { kind, text: name, alignment, fixedSize, anyBytes: full && members.every(({ anyBytes }) => anyBytes), members };
 }

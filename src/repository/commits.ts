@@ -64,7 +64,7 @@ function count(commits: number, what: string, signatures: number, problems: numb
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }
 
-/** Unpacked bytes of all streams together: a boot is not to spend its time on what somebody else has written. */
+/** Bytes of all streams together, read and unpacked: a boot is not to spend its time on what somebody else has written. */
 const MAX_UNPACKED_TOTAL = 2 * MAX_UNPACKED;
 
 const STREAM = /^ostree-commit-([0-9a-f]{64})$/;
@@ -84,7 +84,7 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
   for (const name of listing?.names ?? []) {
     const id = STREAM.exec(name)?.[1];
     if (id === undefined || known.has(id)) continue;
-    if (++opened > MAX_STREAMS || commits.length >= MAX_FILES) {
+    if (++opened > MAX_STREAMS || commits.length >= MAX_FILES || left.bytes <= 0) {
       files.note("SR-E229", files.label(path), "more commits than can be looked through", true);
       break;
     }
@@ -92,7 +92,7 @@ export function commitsOfStreams({ directory }: Repository, digest: string, limi
     using file = files.guarded(origin, () => openFile(directory, `${path}/${name}`), true);
     if (file === undefined) continue;
     const read = partsOf(file);
-    const stream = files.guarded(origin, () => streamNaming(read, digest), true);
+    const stream = files.guarded(origin, () => streamNaming(read, digest, left), true);
     if (stream === undefined) continue;
     const bytes = files.guarded(origin, () => {
       const commit = commitIn(read, stream, id, limits.commit, left);

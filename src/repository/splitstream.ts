@@ -73,8 +73,8 @@ export function parseInfo(bytes: Uint8Array): StreamInfo {
 }
 
 const IMAGE_REF = "composefs.image";
-/** Records looked at; an OSTree stream has one or two. */
-const MAX_REFS = 4096;
+/** Records looked at; an OSTree stream has one for each format of its image. */
+const MAX_REFS = 16;
 
 /**
  * The images that the named references of a stream name: `<index>:composefs.image…`, each ended by NUL.

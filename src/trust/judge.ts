@@ -101,5 +101,5 @@ function metadataKeys({ algorithm, version }: JudgeInput["argument"]): string[] 
 }
 
 export function describePolicy(policy: TrustPolicy | undefined): string {
-  return policy === undefined ? "no [trust] table in the initramfs" : `level = "${policy.level}" in the initramfs`;
+  return policy === undefined ? "no [trust] table in the initramfs" : `level = "${policy.level}", by ${policy.source ?? "the initramfs"}`;
 }

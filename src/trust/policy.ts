@@ -11,7 +11,7 @@ import { SealrootError } from "../errors/index.ts";
 
 /** Who has to have signed. */
 export interface Requirement {
-  /** The file that asks, for people. */
+  /** Who asks, for people: TABLE, a file, or an argument. */
   readonly source: string;
   /** Files, and directories of files, of public keys. */
   readonly keys: readonly string[];
@@ -21,12 +21,16 @@ export interface Requirement {
 
 export interface TrustPolicy {
   readonly level: TrustLevel;
+  /** Who asks for that level, for people. */
+  readonly source?: string;
   /** At level "signed" at least one, below it none; one commit has to meet all of them. */
   readonly requirements: readonly Requirement[];
   /** Ids of keys that count for no requirement, or such keys in base64. */
   readonly revoked: readonly string[];
   /** Nothing signed as older than this is accepted; Unix seconds. */
   readonly notBefore: number | undefined;
+  /** Where that comes from, for people. */
+  readonly notBeforeSource?: string | undefined;
   /** Whether `?` on the kernel command line may switch verity off. Never true where anything asks for verity or more, but for a [trust] table of level "verity" that says so. */
   readonly insecureArgument: boolean;
 }
@@ -36,6 +40,8 @@ export interface Said {
   readonly table: TrustTable | undefined;
   /** As raised by the command line: raiseWish(). */
   readonly wish: ComposefsWish;
+  /** Who says so, for people: a file or an argument. Default PREPARE_ROOT. */
+  readonly wishSource?: string | undefined;
   /** OSTree's keys; only looked at for the wish "signed". */
   readonly keyPath: string;
   /** When the initramfs was built, in Unix seconds; undefined when it does not say. Needed where asksForSignatures(). */
@@ -57,7 +63,8 @@ export const raiseWish = (configured: ComposefsWish, asked: ComposefsWish): Comp
  */
 export function replacePrepareRoot(first: PrepareRootConfig, second: PrepareRootConfig): PrepareRootConfig {
   const composefs = raiseWish(second.composefs, first.composefs);
-  return { ...second, composefs, keyPath: second.composefs !== "signed" && composefs === "signed" ? first.keyPath : second.keyPath };
+  const source = composefs === second.composefs ? second.source : first.source;
+  return { ...second, composefs, source, keyPath: second.composefs !== "signed" && composefs === "signed" ? first.keyPath : second.keyPath };
 }
 
 const levelOf = (wish: ComposefsWish): TrustLevel => (wish === "verity" || wish === "signed" ? wish : "none");
@@ -66,37 +73,42 @@ export const asksForSignatures = ({ table, wish }: Pick<Said, "table" | "wish">)
 
 /**
  * 1. The level is the higher one.
- * 2. At level "signed" each file that asks for signatures is a requirement of its own. Where the [trust] table does not, its
- *    threshold holds for OSTree's keys.
- * 3. Revoked keys and the floor are the table's and hold for all. The floor is the later of what the table says and what the
+ * 2. At level "signed" each side that asks for signatures is a requirement of its own.
+ * 3. Threshold, revoked keys and the floor are the table's and hold for all, whatever its level: else a table that asks for more
+ *    could let more pass. The floor is the later of what the table says and what the
  *    initramfs was built with; where the table asks for the latter and there is none, nothing is booted.
  * 4. `?` may switch verity off only where the table lets it, by default at level "none", and OSTree's file asks for no verity.
  *
  * @returns undefined: there is no [trust] table and nothing asks for verity; trust is as composefs-setup-root has it
- * @throws SealrootError SR-E246
+ * @throws SealrootError SR-E246; SR-E231 for a table of level "signed" that names no keys
  */
-export function policyOf({ table, wish, keyPath, builtAt }: Said): TrustPolicy | undefined {
+export function policyOf({ table, wish, wishSource = PREPARE_ROOT, keyPath, builtAt }: Said): TrustPolicy | undefined {
   const wished = levelOf(wish);
   if (table === undefined && wished === "none") return undefined;
   const level = table !== undefined && LEVELS[table.level] > LEVELS[wished] ? table.level : wished;
   const requirements: Requirement[] = [];
-  if (table?.level === "signed") requirements.push({ source: TABLE, keys: table.keys, threshold: table.threshold });
-  if (wished === "signed") requirements.push({ source: PREPARE_ROOT, keys: [keyPath], threshold: table === undefined || table.level === "signed" ? 1 : table.threshold });
+  // OSTree's first: the first signer's key file is the one that /run/ostree-booted names
+  if (wished === "signed") requirements.push({ source: wishSource, keys: [keyPath], threshold: table?.threshold ?? 1 });
+  if (table?.level === "signed") {
+    if (table.keys.length === 0) throw new SealrootError("SR-E231", { details: [["policy", `${TABLE} names no keys`]] });
+    requirements.push({ source: TABLE, keys: table.keys, threshold: table.threshold });
+  }
+  const floor = level === "signed" ? floorOf(table?.notBefore, builtAt) : undefined;
   return {
     level,
+    source: [...(table?.level === level ? [TABLE] : []), ...(wished === level && wished !== "none" ? [wishSource] : [])].join(" and "),
     requirements,
     revoked: table?.revoked ?? [],
-    notBefore: level === "signed" ? floorOf(table?.notBefore, builtAt) : undefined,
+    notBefore: floor?.notBefore,
+    notBeforeSource: floor?.source,
     insecureArgument: wished === "none" && table !== undefined && level !== "signed" && (table.insecureArgument ?? table.level === "none"),
   };
 }
 
-function floorOf(said: TrustTable["notBefore"], builtAt: number | undefined): number | undefined {
-  if (said === "build" || said === undefined) {
-    if (said === "build" && builtAt === undefined) throw new SealrootError("SR-E246", { details: [["policy", 'not-before = "build" in [trust]'], ["found", "the initramfs does not say when it was built"]] });
-    return builtAt;
-  }
-  return builtAt === undefined ? said : Math.max(said, builtAt);
+function floorOf(said: TrustTable["notBefore"], builtAt: number | undefined): { readonly notBefore: number; readonly source: string } | undefined {
+  if (said === "build" && builtAt === undefined) throw new SealrootError("SR-E246", { details: [["policy", 'not-before = "build" in [trust]'], ["found", "the initramfs does not say when it was built"]] });
+  if (typeof said === "number" && said >= (builtAt ?? said)) return { notBefore: said, source: `not-before in ${TABLE}` };
+  return builtAt === undefined ? undefined : { notBefore: builtAt, source: "the initramfs says when it was built" };
 }
 
 /** Whether anything less than verity is refused. */

@@ -61,7 +61,7 @@ export const REPOSITORY_TARGETS: Readonly<Record<string, Target>> = {
       // and as a whole
       const read = ({ start, end }: Range): Uint8Array => input.subarray(start, end);
       let range: Range | undefined;
-      const code = refusal(() => (range = streamNaming(read, DIGEST)));
+      const code = refusal(() => (range = streamNaming(read, DIGEST, { bytes: LIMIT })));
       must(code === undefined || code === "SR-E225" || code === "SR-E229", `code ${code}`);
       const content = range ?? { start: generator.below(64), end: input.length };
       const left = { bytes: LIMIT };

@@ -14,7 +14,7 @@ import { judge } from "../../src/trust/index.ts";
 import { files, must, refusal, same, type Target } from "./target.ts";
 
 const DATA = join(import.meta.dir, "../data/ostree");
-const TYPES = ["(a{sv}aya(say)sstayay)", "a{sv}", "v", "aay", "as", "(a(say)a(sayay))", "(uuua(ayay))", "a(sv)", "mmas", "a{s(uv)}", "(ysvaay)", "av", "aaaaay", "d", "b", "o", "g", "a(ysmay)"];
+const TYPES = ["(a{sv}aya(say)sstayay)", "a{sv}", "v", "aay", "as", "(a(say)a(sayay))", "(uuua(ayay))", "a(sv)", "mmas", "a{s(uv)}", "(ysvaay)", "av", "aaaaay", "d", "b", "o", "g", "a(ysmay)", ...["y", "b", "s", "ay", "mv"].map((inner) => `a${"(".repeat(50)}${inner}${")".repeat(50)}`), "a(yq)", "a(tuqyyyy)"];
 const good = files(join(DATA, "keys")).find((bytes) => bytes.length === 45) ?? new Uint8Array();
 const keys = parsePublicKeys(good, "good");
 const digest = "b5f4672db5a6ba2a2b68570a43b5afe4645b0554b97bf4da53b22e5f021a22e2";
@@ -28,6 +28,9 @@ export const SIGNED_TARGETS: Readonly<Record<string, Target>> = {
       const type = parseType(generator.pick(TYPES));
       if (type === undefined) throw new Error("no type");
       const value = read(type, input);
+      const steps = { left: 5000 };
+      isNormal(value, steps);
+      must(steps.left >= -1 - Math.max(1024, input.length), "the looking at it does not end");
       const normal = isNormal(value);
       elementCount(value);
       forEachEntry(value, () => true);

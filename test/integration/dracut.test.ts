@@ -247,6 +247,20 @@ describe("what is missing is said", () => {
   }, 120_000);
 });
 
+test("OSTree's two files: the key that the boot takes, and a directory of keys", async () => {
+  const make = async (name: string, files: Readonly<Record<string, string>>): Promise<Report> => {
+    await dracut(trixie, { layers: layer(name, (path) => put(path, files)), directory: directory.path, name, arguments: ["--no-hostonly", ...SMALL] });
+    return check(name);
+  };
+  const [first, second] = ["usr/lib/ostree/prepare-root.conf", "etc/ostree/prepare-root.conf"];
+  const replaced = await make("ostree-key", { [first]: "[composefs]\nenabled = signed\nkeypath = /etc/k1\n", [second]: "[composefs]\nenabled = signed\n", "etc/k1": publicKey(1), "etc/ostree/initramfs-root-binding.key": publicKey(2) });
+  expect(said(replaced, "error")).toEqual([]);
+  expect(said(replaced, "ok").filter((text) => text.startsWith("keys: "))).toEqual([expect.stringMatching(/^keys: \/etc\/ostree\/initramfs-root-binding\.key: [0-9a-f]{12}…$/)]);
+  const several = await make("ostree-keys", { [first]: "[composefs]\nenabled = signed\nkeypath = /etc/keys/\n", "etc/keys/a.pub": publicKey(1), "etc/keys/b.pub": publicKey(2) });
+  expect(said(several, "error")).toEqual([]);
+  expect(said(several, "ok").find((text) => text.startsWith("keys: "))).toMatch(/^keys: \/etc\/keys\/: [0-9a-f]{12}…, [0-9a-f]{12}…$/);
+}, 300_000);
+
 describe("dracut refuses to make what would not boot", () => {
   const refused = async (name: string, layers: readonly string[], modules?: string): Promise<string> => {
     const run = dracut(trixie, { layers, directory: directory.path, name, arguments: ["--no-hostonly", ...SMALL], ...(modules === undefined ? {} : { modules }) });
@@ -276,6 +290,12 @@ describe("dracut refuses to make what would not boot", () => {
     expect(await refused("r5", layers)).toContain("sealroot_not_before: expected now, image, or a time");
   }, 120_000);
 
+  test("with a SOURCE_DATE_EPOCH that is no time of a build", async () => {
+    const layers = layer("r8", (at) => put(at, { [CONFIG]: '[trust]\nlevel = "signed"\nkeys = "/etc/k"\nnot-before = "build"\n', "etc/k": "" }));
+    const run = dracut(trixie, { layers, directory: directory.path, name: "r8", arguments: ["--no-hostonly", ...SMALL], script: 'export SOURCE_DATE_EPOCH=0\n"$@"' });
+    expect(await run.then(() => "dracut made it", (thrown: unknown) => String(thrown))).toContain("is 1970-01-01T00:00:00Z here");
+  }, 120_000);
+
   test("with the age of a /usr that has none", async () => {
     const layers = layer("r6", (at) => put(at, { [CONFIG]: '[trust]\nlevel = "signed"\nkeys = "/etc/k"\n', "etc/k": "", "etc/dracut.conf.d/sealroot.conf": "sealroot_not_before=image\n" }));
     const run = dracut(trixie, { layers, directory: directory.path, name: "r6", arguments: ["--no-hostonly", ...SMALL], script: 'touch -d @0 /usr\n"$@"' });
@@ -284,7 +304,7 @@ describe("dracut refuses to make what would not boot", () => {
 
   test("without OSTree's key, where both files ask for signatures", async () => {
     const layers = layer("r7", (at) => put(at, { [CONFIG]: '[trust]\nlevel = "signed"\nkeys = "/etc/k"\n', "etc/k": "", "usr/lib/ostree/prepare-root.conf": "[composefs]\nenabled = signed\n" }));
-    expect(await refused("r7", layers)).toContain("asks for signatures by the key /etc/ostree/initramfs-root-binding.key, which does not exist");
+    expect(await refused("r7", layers)).toContain("asks for signatures, names the key /etc/ostree/initramfs-root-binding.key, which does not exist");
   }, 120_000);
 
   test("for a kernel without erofs", async () => {

@@ -168,7 +168,7 @@ describe("configuration", () => {
 
 describe("policy: nothing but the initramfs lowers the level", () => {
   const policed = (it: { readonly initramfs: Initramfs }, level: string, cmdline: string, args: readonly string[] = [], env: Record<string, string> = {}) => {
-    it.initramfs.write("/usr/lib/composefs/setup-root-conf.toml", `[trust]\nlevel = "${level}"\n`);
+    it.initramfs.write("/usr/lib/composefs/setup-root-conf.toml", `[trust]\nlevel = "${level}"\nkeys = "/etc/keys"\n`);
     return sealroot(it.initramfs, ["setup-root", "--cmdline", cmdline, ...args], { env });
   };
   const refused: readonly (readonly [string, string, ErrorCode, (digest: string) => string, readonly string[]])[] = [

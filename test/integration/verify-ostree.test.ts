@@ -223,6 +223,10 @@ describe("a boot that sealroot leaves to others", () => {
   test("to nobody, where nothing is named", async () => {
     using scene = await Scene.create();
     expect(expectLeft(scene, "root=/dev/vda1 quiet", "ordinary-root").stderr).toContain("the root file system is booted as it is");
+    // an Android boot loader boots systems without OSTree; with a prepare-root.conf its words name a deployment
+    for (const word of ["androidboot.mode=normal", "androidboot.slot_suffix=_a"]) expectLeft(scene, `${word} quiet`, "ordinary-root");
+    scene.write({ [PREPARE_ROOT]: enabled("no") });
+    expectLeft(scene, "androidboot.slot_suffix=_a quiet", "ostree-prepare-root");
     // where the policy insists, leaving the arguments out is refused
     scene.write({ [SETUP_ROOT]: '[trust]\nlevel = "verity"\n' });
     const done = scene.run("verify", "--cmdline", "root=/dev/vda1 quiet");

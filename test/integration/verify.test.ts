@@ -148,6 +148,39 @@ describe("what it says", () => {
     expect(run(scene.disk.verifyArguments).stderr).toContain("[SR-E210]");
   });
 
+  test("the files of the policy, who asks, and the floor", async () => {
+    using scene = await signed();
+    const key = readFileSync(scene.disk.key("trusted").public, "utf8");
+    const by = (files: Parameters<Scene["archive"]>[0], more = ""): readonly string[] => scene.verify("--initramfs", scene.archive(files), "--cmdline", `${scene.argument}${more}`);
+    const floor = { "usr/lib/composefs/setup-root-not-before": "2026-10-31T00:00:00Z\n" };
+    const table = by({ [CONFIG]: `${POLICY}not-before = "build"\n`, ...floor, "usr/lib/keys/a.pub": key });
+    expect(run(table).stdout).toMatch(/policy .*\(\[trust\] level = "signed"\)\n[^]*floor +2026-10-31T00:00:00Z {2}\(the initramfs says when it was built\)\n[^]*because +level = "signed", by \[trust\]\n/);
+    expect(run(table).stdout).not.toContain("OSTree's");
+    expect(runJson(...table)).toMatchObject({ policy: { level: "signed", askedBy: "[trust]", notBefore: Date.UTC(2026, 9, 31) / 1000, notBeforeFrom: "the initramfs says when it was built" } });
+
+    const conf = "/etc/ostree/prepare-root.conf";
+    const ostree = by({ [conf.slice(1)]: "[composefs]\nenabled = signed\n", "etc/ostree/initramfs-root-binding.key": key });
+    const { stdout } = run(ostree);
+    expect(stdout).not.toContain("composefs-setup-root's rules");
+    for (const text of [`OSTree's      ${conf}  (enabled is signed, by ${conf})`, "floor         none: a commit of any age is accepted", `because       level = "signed", by ${conf}\n`]) expect(stdout).toContain(text);
+
+    const argument = "ostree.prepare-root.composefs=signed";
+    const raised = by({ "etc/ostree/initramfs-root-binding.key": key }, ` ${argument}`);
+    expect(run(raised).stdout).toContain(`OSTree's      there is no prepare-root.conf  (enabled is signed, by ${argument} on the kernel command line)`);
+    // nor do refusals name a file that is not there
+    expectNobodysFile(expectCode("SR-E221", ...by({ "etc/ostree/initramfs-root-binding.key": readFileSync(scene.disk.key("stranger").public, "utf8") }, ` ${argument}`)).stderr);
+    expectNobodysFile(expectCode("SR-E245", ...by({ [CONFIG]: POLICY, "usr/lib/keys/a.pub": key, "etc/ostree/initramfs-root-binding.key": readFileSync(scene.disk.key("stranger").public, "utf8") }, ` ${argument}`)).stderr.replace(/^ +meaning.*\n/m, ""));
+  });
+
+  const expectNobodysFile = (stderr: string): void => {
+    expect(stderr).toContain("ostree.prepare-root.composefs=signed on the kernel command line");
+    expect(stderr).not.toMatch(/prepare-root\.conf|in the initramfs"/);
+  };
+
+  test("its help says where the floor is looked for", () => {
+    expect(run(["verify", "--help"]).stdout).toMatch(/setup-root-not-before, is looked for beside --config FILE/);
+  });
+
   test("nothing is written, and nothing mounted", async () => {
     using scene = await signed();
     scene.disk.policy(["trusted"]);

@@ -1,11 +1,12 @@
 /**
  * The program under test. What is shipped, dist/sealroot, unless SEALROOT_TEST_PROGRAM=source asks for the sources (no build
- * needed between two changes), or names another file. Missing is an error, not a skip.
+ * needed between two changes), or names another file. Missing is an error, not a skip; so is one that is older than its sources.
  */
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { projectTop } from "../vm/lab/cache.ts";
+import { newerSource } from "./built.ts";
 import type { Faults } from "./faults/rules.ts";
 import type { Finished, Initramfs, RunOptions } from "./initramfs.ts";
 
@@ -17,12 +18,22 @@ export const BUN = process.execPath;
 const wanted = process.env["SEALROOT_TEST_PROGRAM"] ?? join(projectTop, "dist/sealroot");
 const fromSource = wanted === "source";
 
+/** Looked at once, when a test first wants the program. */
+let checked = false;
+function expectBuilt(): void {
+  if (checked || fromSource) return;
+  if (!existsSync(wanted)) throw new Error(`${wanted} is missing: npm run build, or set SEALROOT_TEST_PROGRAM=source`);
+  const newer = process.env["SEALROOT_TEST_PROGRAM"] === undefined ? newerSource(wanted, projectTop) : undefined;
+  if (newer !== undefined) throw new Error(`${wanted} is older than ${newer}: npm run build, or set SEALROOT_TEST_PROGRAM=source`);
+  checked = true;
+}
+
 /** What has to be shown in a namespace for the program to run there; the project's own directory always is. */
 export const programDirectory = fromSource ? projectTop : dirname(wanted);
 
 /** @param calledAs its argv[0]; default "sealroot" */
 export function program(calledAs = "sealroot"): string[] {
-  if (!fromSource && !existsSync(wanted)) throw new Error(`${wanted} is missing: npm run build, or set SEALROOT_TEST_PROGRAM=source`);
+  expectBuilt();
   const command = fromSource ? [BUN, join(projectTop, "src/main.ts")] : [wanted];
   return calledAs === "sealroot" ? command : ["bash", "-c", `exec -a "$0" "$@"`, calledAs, ...command];
 }

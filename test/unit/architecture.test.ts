@@ -32,7 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   boot: ["cmdline-parser", "config", "linux", "mount", "ostree", "repository", "terminal", "trust"],
   trust: ["cmdline-parser", "config", "ostree"],
   ostree: [],
-  config: [],
+  config: ["ostree"],
   "cmdline-parser": [],
   fsverity: [],
   directory: ["fsverity", "linux", "repository", "tree"],

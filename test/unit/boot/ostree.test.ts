@@ -45,6 +45,9 @@ describe("which deployment a command line names", () => {
     expect(target("androidboot.slot_suffix=_b")).toBe("ostree/root.b");
     expect(target("androidboot.slot_suffix=_c ostree=/x")).toBeUndefined();
     expect(target("androidboot.mode=normal")).toBe("ostree/root.a");
+    // such a boot loader boots systems that have nothing to do with OSTree
+    for (const word of ["androidboot.mode=normal", "androidboot.slot_suffix=_b"]) expect(deploymentTarget(splitCommandLine(word), false)).toEqual({ argument: undefined, target: undefined });
+    expect(deploymentTarget(splitCommandLine("androidboot.slot_suffix=_b ostree=/x"), false).target).toBe("ostree/root.b");
     // OSTree would leave the deployment that ostree= names
     expect(target("androidboot.mode=normal ostree=/x")).toBe("x");
   });

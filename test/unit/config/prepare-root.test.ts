@@ -44,14 +44,14 @@ describe("key files", () => {
 });
 
 describe("prepare-root.conf", () => {
-  test("empty is the default", () => expect(parse("")).toEqual(NO_PREPARE_ROOT));
+  test("empty is the default", () => expect(parse("")).toEqual({ ...NO_PREPARE_ROOT, source: "prepare-root.conf" }));
   test("everything", () => {
     expect(parse("[composefs]\nenabled=signed\nkeypath=/etc/k\n[root]\ntransient-ro=true\n[etc]\ntransient=1\n[sysroot]\nreadonly=false\n")).toEqual({
-      composefs: "signed", keyPath: "/etc/k", rootTransient: true, rootReadOnly: true, etcTransient: true, sysrootReadOnly: false,
+      composefs: "signed", source: "prepare-root.conf", keyPath: "/etc/k", rootTransient: true, rootReadOnly: true, etcTransient: true, sysrootReadOnly: false,
     });
   });
   test.each([["yes", "yes"], ["true", "yes"], ["1", "yes"], ["maybe", "maybe"], ["no", "no"], ["0", "no"], ["verity", "verity"]] as const)("enabled=%s is %s", (text, wish) => {
-    expect(parse(`[composefs]\nenabled=${text}\n`)).toEqual({ ...NO_PREPARE_ROOT, composefs: wish, keyPath: DEFAULT_BINDING_KEY });
+    expect(parse(`[composefs]\nenabled=${text}\n`)).toEqual({ ...NO_PREPARE_ROOT, composefs: wish, source: "prepare-root.conf", keyPath: DEFAULT_BINDING_KEY });
   });
   test.each(["Signed", "signed # really", "signed ", "sined", "", "constructor"])("enabled=%j is refused, never taken for less", (text) => {
     expect(refusal(() => parse(`[composefs]\nenabled=${text}\n`)).code).toBe("SR-E101");

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { parseSetupRootConfig, type TrustTable } from "../../../src/config/index.ts";
 import { SealrootError } from "../../../src/errors/index.ts";
+import { keyId } from "../../../src/ostree/index.ts";
 
+const LEVELS = ["none", "verity", "signed"] as const;
+/** Of 32 bytes. */
+const KEY = new Uint8Array(32).fill(7).toBase64();
 const parse = (text: string) => parseSetupRootConfig(text, "conf.toml");
 const trust = (lines: string): TrustTable | undefined => parse(`[trust]\n${lines}\n`).policy.trust;
 
@@ -18,7 +22,7 @@ function failure(text: string): Record<string, string> {
 describe("[trust]", () => {
   test("the level is all it takes; what is not said stays unsaid", () => {
     const rest = { keys: [], threshold: 1, revoked: [], notBefore: undefined, insecureArgument: undefined };
-    for (const level of ["none", "verity", "signed"] as const) expect(trust(`level = "${level}"`)).toEqual({ level, ...rest });
+    for (const level of LEVELS) expect(trust(`level = "${level}"`)).toEqual({ level, ...rest });
   });
 
   test('not-before = "build" is what the dracut module fills in; nothing near it is', () => {
@@ -27,9 +31,9 @@ describe("[trust]", () => {
   });
 
   test("everything", () => {
-    const text = 'level = "signed"\nkeys = ["/etc/a.pem", "bbb"]\nthreshold = 2\nrevoked = "ccc"\nnot-before = 2026-11-01T02:00:00+02:00\ninsecure-argument = false';
+    const text = `level = "signed"\nkeys = ["/etc/a.pem", "/bbb"]\nthreshold = 2\nrevoked = ["${"CC".repeat(32)}", "${KEY}"]\nnot-before = 2026-11-01T02:00:00+02:00\ninsecure-argument = false`;
     expect(trust(text)).toEqual({
-      level: "signed", keys: ["/etc/a.pem", "bbb"], threshold: 2, revoked: ["ccc"], notBefore: Date.UTC(2026, 10, 1) / 1000, insecureArgument: false,
+      level: "signed", keys: ["/etc/a.pem", "/bbb"], threshold: 2, revoked: ["cc".repeat(32), keyId(Uint8Array.fromBase64(KEY))], notBefore: Date.UTC(2026, 10, 1) / 1000, insecureArgument: false,
     });
     expect(trust('level = "verity"\nnot-before = 1793491200')?.notBefore).toBe(Date.UTC(2026, 10, 1) / 1000);
     expect(trust('level = "verity"\nnot-before = 1970-01-01T00:00:00.999Z')?.notBefore).toBe(0);
@@ -49,6 +53,11 @@ describe("[trust]", () => {
     ["keys", 'level = "verity"\nkeys = ["a", ""]', "3"],
     ["keys", 'level = "verity"\nkeys = "a\\nb"', "3"],
     ["revoked", 'level = "verity"\nrevoked = {a = 1}', "3"],
+    ...LEVELS.flatMap((level): [string, string, string][] => [
+      ["revoked", `level = "${level}"\nrevoked = ["x"]`, "3"],
+      ["revoked", `level = "${level}"\nrevoked = ["${"ab".repeat(32)}", "${"ab".repeat(31)}"]`, "3"],
+      ["revoked", `level = "${level}"\nrevoked = "${KEY.slice(0, -1)}"`, "3"],
+    ]),
     ["threshold", 'level = "verity"\nthreshold = 0', "3"],
     ["threshold", 'level = "verity"\nthreshold = -1', "3"],
     ["threshold", 'level = "verity"\nthreshold = "2"', "3"],
@@ -91,6 +100,27 @@ describe("a slip of the pen does not lower the level", () => {
     "a key of [trust] in another place is an error: %j",
     (text) => expect(failure(text)["code"]).toBe("SR-E101"),
   );
+
+  test.each([
+    ['[security.trust]\nlevel = "signed"\n', "1", "security.trust"],
+    ['[policy]\nlevel = "signed"\nkeys = ["/a"]\n', "2", "policy.level"],
+    ['[policy]\nkeys = ["/a"]\n', "2", "policy.keys"],
+    ['[boot]\nx = 1\n[boot.image.check]\nrevoked = []\n', "4", "boot.image.check.revoked"],
+    ['[[policy]]\nx = 1\n[[policy]]\nthreshold = 2\n', "4", "policy.threshold"],
+    ['policy = [[{ not_before = 1 }]]\n', undefined, "policy.not_before"],
+    ['[etc]\nmount = "bind"\n[etc.security]\nturst = 1\n', "4", "etc.security.turst"],
+    ['[etc]\nx = [{ y = { insecure-argument = true } }]\n', "2", "etc.x.y.insecure-argument"],
+    ['a.b.c.d.level = "signed"\n', "1", "a.b.c.d.level"],
+  ])("and within tables that nothing here knows: %j", (text, line, key) => {
+    const { code, key: found, line: where } = failure(text);
+    expect({ code, found, where }).toEqual({ code: "SR-E101", found: key, where: line });
+  });
+
+  test("thousands of tables in each other take no long time", () => {
+    const deep = `${"a.".repeat(4000)}b = 1\n`;
+    expect(parse(deep).warnings).toHaveLength(1);
+    expect(failure(`${"a.".repeat(4000)}level = 1\n`)["code"]).toBe("SR-E101");
+  });
 
   test.each(["tree", "storage", "sysroot", "composefs", "usr"])("a table called %s is only warned about", (name) => {
     expect(parse(`[${name}]\nx = 1\n`).warnings).toHaveLength(1);

@@ -37,6 +37,7 @@ describe("an initramfs in which nothing is missing", () => {
 
 type Case = readonly [what: string, changes: Changes, error: string | RegExp];
 
+const FLOOR = "usr/lib/composefs/setup-root-not-before";
 const link = (path: string, target: string) => ({ path, kind: "symlink", data: target }) as const;
 const wants = `${UNITS}/initrd-root-fs.target.wants`;
 
@@ -65,7 +66,7 @@ const ERRORS: readonly Case[] = [
   ["no modprobe", { without: ["usr/bin/modprobe"] }, `kernel: ${RELEASE}: modprobe is not in it: the kernel cannot load its modules`],
   ["a broken policy", { with: [{ path: CONFIG, data: "[etc\n" }] }, /^policy: .*setup-root-conf\.toml: the configuration is not valid TOML/],
   ["a policy that leads nowhere", { with: [link(CONFIG, "/nowhere")] }, `policy: /${CONFIG}: the configuration cannot be used, found a symbolic link, not a regular file (SR-E101)`],
-  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, "keys: there is no trusted key, [trust] names no keys (SR-E231)"],
+  ["signed, and no keys", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\n' }] }, "policy: there is no trusted key, [trust] names no keys (SR-E231)"],
   ["signed, and the keys are missing", { with: [{ path: CONFIG, data: '[trust]\nlevel = "signed"\nkeys = ["/etc/keys/a.pem"]\n' }] }, "keys: /etc/keys/a.pem: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"],
   ["no guard where the policy asks for verity", { without: ["usr/lib/sealroot/guard"], with: [{ path: CONFIG, data: '[trust]\nlevel = "verity"\n' }] }, "guard: /usr/lib/sealroot/guard is not in it"],
   [
@@ -173,13 +174,13 @@ describe("policy and keys: as the boot reads them", () => {
     const keys = [{ path: "usr/keys/a.pub", data: one.line }, { path: "usr/keys/b.pub", data: one.line }];
     expect(said(await checkWith(signed('"/usr/keys"', "threshold = 2"), ...keys), "error")).toEqual([`keys: /usr/keys: ${one.id.slice(0, 12)}…; 2 have to sign: nothing could be signed well enough`]);
     expect(said(await checkWith(signed('"/usr/keys"', `revoked = "${one.id}"`), ...keys), "error")).toEqual(["keys: /usr/keys: none that is not revoked; 1 have to sign: nothing could be signed well enough"]);
-    expect(said(await checkWith(signed('"/usr/keys"', 'revoked = "everyone"'), ...keys), "error")[0]).toMatch(/"everyone" is no key id/);
+    expect(said(await checkWith(signed('"/usr/keys"', 'revoked = "everyone"'), ...keys), "error")[0]).toMatch(/^policy: .*trust\.revoked has a wrong value, .*"everyone" \(SR-E101\)$/);
   });
 
   test("OSTree's configuration alone asks for signatures: then `?` is nobody's choice, and a guard is needed", async () => {
     const report = await checkWith(prepareRoot("[composefs]\nenabled = signed\n"), binding(one.line));
     expect(said(report, "error")).toEqual([]);
-    expect(said(report, "note")).toEqual(["policy: level signed, by OSTree's configuration"]);
+    expect(said(report, "note")).toEqual(["policy: level signed, by /usr/lib/ostree/prepare-root.conf", "floor: none: a commit of any age is accepted"]);
     expect(said(report, "ok").slice(-2)).toEqual(["policy: /usr/lib/ostree/prepare-root.conf, enabled is signed", `keys: /etc/ostree/initramfs-root-binding.key: ${one.id.slice(0, 12)}…`]);
     expect(said(await checkWith(prepareRoot("[composefs]\nenabled = signed\n")), "error")).toEqual(["keys: /etc/ostree/initramfs-root-binding.key: a file of trusted keys cannot be read, found nothing of that name (SR-E230)"]);
     expect(said(await checkWith(prepareRoot("[composefs]\nenabled = singed\n")), "error")[0]).toMatch(/^policy: \/usr\/lib\/ostree\/prepare-root\.conf, \[composefs\] enabled: .*found "singed" \(SR-E101\)$/);
@@ -191,8 +192,24 @@ describe("policy and keys: as the boot reads them", () => {
 
   test("both files ask for signatures, and both are looked at", async () => {
     const both = [signed('"/usr/keys/a.pub"'), prepareRoot("[composefs]\nenabled = signed\n"), { path: "usr/keys/a.pub", data: one.line }];
-    expect(said(await checkWith(...both, binding(two.line)), "ok").filter((text) => text.startsWith("keys: "))).toEqual([`keys: /usr/keys/a.pub: ${one.id.slice(0, 12)}…`, `keys: /etc/ostree/initramfs-root-binding.key: ${two.id.slice(0, 12)}…`]);
+    expect(said(await checkWith(...both, binding(two.line)), "ok").filter((text) => text.startsWith("keys: "))).toEqual([`keys: /etc/ostree/initramfs-root-binding.key: ${two.id.slice(0, 12)}…`, `keys: /usr/keys/a.pub: ${one.id.slice(0, 12)}…`]);
     expect(said(await checkWith(...both), "error")).toHaveLength(1);
+  });
+
+  test("a typo in revoked is found at any level", async () => {
+    for (const level of ["none", "verity"]) expect(said(await checkWith({ path: CONFIG, data: `[trust]\nlevel = "${level}"\nrevoked = "everyone"\n` }), "error")[0]).toMatch(/^policy: .*"everyone" \(SR-E101\)$/);
+  });
+
+  test("the floor that holds, and where it comes from", async () => {
+    const floors = async (more: string, built?: string) => {
+      const report = await checkWith(signed('"/usr/keys/a.pub"', more), { path: "usr/keys/a.pub", data: one.line }, ...(built === undefined ? [] : [{ path: FLOOR, data: `${built}\n` }]));
+      return [...said(report, "ok"), ...said(report, "note"), ...said(report, "error")].filter((text) => /^floor: |SR-E246/.test(text));
+    };
+    expect(await floors("")).toEqual(["floor: none: a commit of any age is accepted"]);
+    expect(await floors("not-before = 2026-11-01T00:00:00Z")).toEqual(["floor: commits older than 2026-11-01T00:00:00Z are refused: not-before in [trust]"]);
+    expect(await floors('not-before = "build"', "2026-11-02T00:00:00Z")).toEqual(["floor: commits older than 2026-11-02T00:00:00Z are refused: the initramfs says when it was built"]);
+    expect(await floors("not-before = 0")).toEqual(["floor: commits older than 1970-01-01T00:00:00Z are refused: not-before in [trust]"]);
+    expect(await floors('not-before = "build"', "1970-01-01T00:00:00Z")).toEqual([expect.stringMatching(/^policy: .*1970-01-01.*\(SR-E246\)$/)]);
   });
 
   test("a floor that the build should have set, and did not", async () => {
@@ -311,6 +328,21 @@ describe("the command line of a unified kernel image", () => {
     const report = await check(goodUki("ostree=/ostree/boot.1/os/abc/0", { with: [{ path: "usr/lib/ostree/prepare-root.conf", data: "[composefs]\nenabled = yes\n" }] }));
     expect(said(report, "error")).toEqual([]);
     expect(said(report, "ok").at(-1)).toBe("command line: ostree=/ostree/boot.1/os/abc/0, an OSTree deployment");
+  });
+
+  const SLOT = "androidboot.slot_suffix=_a";
+  test.each<[string, Changes, string, string]>([
+    [SLOT, {}, "error", "command line: it names no image: neither composefs.digest= nor composefs= is on it"],
+    ["androidboot.mode=normal", {}, "error", "command line: it names no image: neither composefs.digest= nor composefs= is on it"],
+    ["ostree", { with: [{ path: "usr/lib/ostree/prepare-root.conf", data: "[composefs]\nenabled = yes\n" }] }, "error", "command line: it names no image: neither composefs.digest= nor composefs= is on it"],
+    [SLOT, { with: [{ path: "usr/lib/ostree/prepare-root.conf", data: "[composefs]\nenabled = yes\n" }] }, "ok", `command line: ${SLOT}, an OSTree deployment`],
+    [`ostree=/x ${SLOT}`, {}, "error", `command line: ${SLOT} names an OSTree deployment, and nothing in it asks for composefs`],
+  ])("a deployment is what the boot takes for one: %s", async (commandLine, changes, verdict, text) => {
+    expect(said(await check(goodUki(commandLine, changes)), verdict)).toContain(text);
+  });
+
+  test("a policy that cannot be read is one error, not two", async () => {
+    expect(said(await check(goodUki("ostree=/x", { with: [{ path: CONFIG, data: "[trust]\n" }] })), "error")).toEqual([expect.stringMatching(/^policy: /)]);
   });
 
   test("none: whatever the boot loader says", async () => {

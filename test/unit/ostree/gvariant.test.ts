@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { chooseOffsetSize } from "../../../src/ostree/gvariant-framing.ts";
 import { show } from "../../../src/ostree/gvariant-plain.ts";
-import { elementCount, forEachElement, forEachEntry, GVariantError, isNormal, lookUp, read, readNormal, textOf } from "../../../src/ostree/gvariant-read.ts";
+import { elementCount, forEachElement, forEachEntry, GVariantError, isNormal, lookUp, read, readNormal, textOf, TooManySteps } from "../../../src/ostree/gvariant-read.ts";
 import { parseType, typeOf } from "../../../src/ostree/gvariant-type.ts";
 import { type Plain, write } from "../../../src/ostree/gvariant-write.ts";
 
@@ -163,6 +163,43 @@ describe("bounds", () => {
     const bomb = new Uint8Array(30_000);
     for (let at = 0; at < bomb.length; at += 2) bomb[at + 1] = 0x76;
     expect(isNormal(read(typeOf("v"), bomb))).toBe(false);
+  });
+
+  /** Values looked at. */
+  function stepsFor(type: string, bytes: Uint8Array, most = 2 ** 18): number {
+    const steps = { left: most };
+    isNormal(read(typeOf(type), bytes), steps);
+    return most - steps.left;
+  }
+  const tuples = (depth: number, inner: string): string => `a${"(".repeat(depth)}${inner}${")".repeat(depth)}`;
+
+  test("what any bytes are a normal value of is not looked into", () => {
+    for (const type of ["ay", tuples(50, "y"), tuples(50, "qq"), tuples(9, "(yy)(yy)"), tuples(60, "t"), "a(tt(uu))", "ad"]) expect(stepsFor(type, new Uint8Array(2 ** 20))).toBe(1);
+    // as before: a part of an element, padding, booleans, and the empty tuple, which is one byte of zero
+    expect(isNormal(read(typeOf(tuples(50, "q")), new Uint8Array(5)))).toBe(false);
+    for (const [type, bad] of [["a(yq)", 1], ["a(qy)", 3], [tuples(50, "b"), 2], ["a(y())", 1], ["a()", 1], ["(y())", 1]] as const) {
+      const bytes = new Uint8Array(type === "(y())" ? 2 : 8);
+      expect(isNormal(read(typeOf(type), bytes))).toBe(true);
+      expect(isNormal(read(typeOf(type), bytes.fill(2, bad, bad + 1)))).toBe(false);
+    }
+  });
+
+  test("nesting does not multiply the work: it ends, and the value is not taken for normal", () => {
+    for (const inner of ["b", "s", "ay", "()", "mb", "v"]) {
+      const bytes = new Uint8Array(2 ** 20);
+      const steps = stepsFor(tuples(50, inner), bytes, 1000);
+      expect(steps).toBeLessThanOrEqual(1001);
+      expect(isNormal(read(typeOf(tuples(50, inner)), bytes), { left: 1000 })).toBe(false);
+    }
+    expect(() => readNormal(typeOf(tuples(50, "b")), new Uint8Array(2 ** 20))).toThrow(TooManySteps);
+    expect(() => readNormal(typeOf(tuples(50, "b")), new Uint8Array(1000).fill(2))).not.toThrow(TooManySteps);
+  });
+
+  test("the types of variants are work as well", () => {
+    const type = `(${"(y)".repeat(300)})`;
+    const bytes = write("av", Array.from({ length: 100 }, () => ({ type, serialised: new Uint8Array(300) })));
+    expect(stepsFor("av", bytes)).toBeGreaterThan(100 * type.length);
+    expect(stepsFor("aay", write("aay", Array.from({ length: 8000 }, () => new Uint8Array(8))))).toBe(1001);
   });
 
   test("a million empty elements are counted without visiting them", () => {

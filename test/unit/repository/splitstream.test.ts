@@ -70,7 +70,7 @@ describe("what is wrong has words", () => {
     expect(refs("1:composefs.image\0")).toContain("out of range");
     expect(refs("99999999999:composefs.image\0")).toContain("no index");
     expect(refs("7:another\0")).toBe("none");
-    expect(refs("0:x\0".repeat(5000))).toContain("more than 4096");
+    expect(refs("0:x\0".repeat(5000))).toContain("more than 16");
   });
 
   test("chunks", () => {
