@@ -125,6 +125,10 @@ export class TreeBuilder {
       const end = starts[inode + 1] ?? 0;
       if (end - start < 2) continue;
       const own = order.subarray(start, end);
+      // as nearly all sources have them: one comparison a name says that they are in order, and that no two are the same
+      let ascending = 1;
+      while (ascending < own.length && compare(own[ascending - 1] ?? 0, own[ascending] ?? 0) < 0) ascending++;
+      if (ascending === own.length) continue;
       sorter.sort(own, compare);
       for (let at = 1; at < own.length; at++) {
         const entry = own[at] ?? 0;
