@@ -1,7 +1,6 @@
 /** The lines with `@`: further names of files that may stand anywhere in the dumpfile, so they are resolved when all of it is read. */
 
-import { type Entry, type Inode, isDirectory, ROOT, type TreeBuilder } from "../tree/index.ts";
-import { hashName, type NameIndex } from "./name-index.ts";
+import { type Entry, type Inode, isDirectory, ROOT, type Tree, type TreeBuilder } from "../tree/index.ts";
 import { Problem, quote } from "./problem.ts";
 
 const SLASH = 0x2f;
@@ -23,13 +22,13 @@ export class HardLinks {
     return this.#links.has(entry);
   }
 
-  /** Gives every link the inode it stands for. @throws SealrootError SR-E510 */
-  resolve(builder: TreeBuilder, index: NameIndex): void {
+  /** Gives every link the inode it stands for. @param tree of the builder, in which links lead nowhere yet @throws SealrootError SR-E510 */
+  resolve(builder: TreeBuilder, tree: Tree): void {
     const next = new Map<Entry, Entry>();
     // from the last one, as the C tool: it decides which of several mistakes is told
     for (const [entry, link] of [...this.#links].reverse()) {
       try {
-        next.set(entry, this.#find(builder, index, entry, link.target));
+        next.set(entry, this.#find(tree, entry, link.target));
       } catch (error) {
         throw error instanceof Problem ? error.toSealrootError(link.line) : error;
       }
@@ -52,7 +51,7 @@ export class HardLinks {
     }
   }
 
-  #find(builder: TreeBuilder, index: NameIndex, link: Entry, target: Uint8Array | undefined): Entry {
+  #find(tree: Tree, link: Entry, target: Uint8Array | undefined): Entry {
     if (target === undefined || target.length === 0) throw new Problem("No target path for the hardlink");
     let parent: Inode = ROOT;
     let found: Entry | undefined;
@@ -64,15 +63,15 @@ export class HardLinks {
       const slash = target.indexOf(SLASH, at);
       const end = slash < 0 ? target.length : slash;
       // a link has nothing below it, and its entry has no inode yet
-      const entry = found !== undefined && this.#links.has(found) ? -1 : index.find(parent, target, at, end, hashName(parent, target, at, end));
-      if (entry < 0) throw new Problem(`No target at ${quote(target)} for hardlink`);
+      const entry = found !== undefined && this.#links.has(found) ? undefined : tree.find(parent, target, at, end);
+      if (entry === undefined) throw new Problem(`No target at ${quote(target)} for hardlink`);
       found = entry;
-      parent = builder.targetOf(entry);
+      parent = tree.target(entry);
       at = end;
     }
     if (found === link) throw new Problem(`Self-referential hardlink ${quote(target)}`);
     // the C tool makes a second entry of a directory, which no file system can have
-    if (found === undefined || (!this.#links.has(found) && isDirectory(builder.inodes.mode(parent)))) throw new Problem("Directories can't be hardlinked");
+    if (found === undefined || (!this.#links.has(found) && isDirectory(tree.inodes.mode(parent)))) throw new Problem("Directories can't be hardlinked");
     return found;
   }
 }

@@ -13,7 +13,7 @@ import { unescapeInto } from "./escape.ts";
 import { HardLinks } from "./hard-links.ts";
 import { attributesOf, dataOf, hasDeviceNumber, MAX_EXTERNAL } from "./inode-fields.ts";
 import { FIELD, Line } from "./line.ts";
-import { hashName, NameIndex } from "./name-index.ts";
+import { NameIndex } from "./name-index.ts";
 import { uint32 } from "./number.ts";
 import { hasOnlyPayload, readObject } from "./object-fields.ts";
 import { Problem, quote } from "./problem.ts";
@@ -94,11 +94,12 @@ export class DumpfileParser {
       this.#restLength = 0;
     }
     if (this.#growing === undefined) throw new Problem("No files in dump file").toSealrootError(0);
-    const { builder, index } = this.#growing;
-    this.#links.resolve(builder, index);
-    if (this.#tooLarge > 0) throw new Problem("cannot write file: File too large").toSealrootError(this.#tooLarge);
+    const { builder } = this.#growing;
     this.#growing = undefined;
-    return builder.seal();
+    const tree = builder.seal();
+    this.#links.resolve(builder, tree);
+    if (this.#tooLarge > 0) throw new Problem("cannot write file: File too large").toSealrootError(this.#tooLarge);
+    return tree;
   }
 
   #keep(chunk: Uint8Array, start: number, end: number): void {
@@ -156,8 +157,7 @@ export class DumpfileParser {
     while (name > start && path[name - 1] !== SLASH) name--;
     const parent = this.#parentOf(this.#growing, path, start, name, end);
     if (path[name] === DOT && (end - name === 1 || (end - name === 2 && path[name + 1] === DOT))) throw new Problem(`Invalid . or .. in path: ${quote(path, start, end)}`);
-    const hash = hashName(parent, path, name, end);
-    if (end === name || end - name > MAX_NAME || index.find(parent, path, name, end, hash) >= 0) throw new Problem("Can't add child");
+    if (end === name || end - name > MAX_NAME || index.has(parent, path, name, end)) throw new Problem("Can't add child");
     const entry = builder.entryCount;
     if (path === this.#scratch) {
       // the other fields' escapes go to the same place
@@ -183,7 +183,7 @@ export class DumpfileParser {
       }
       if (attributes.size > MAX_EXTERNAL && isRegular(mode) && this.#tooLarge === 0) this.#tooLarge = this.#number;
     }
-    index.add(entry, hash);
+    index.add(entry, parent, !isLink && isDirectory(mode), path, name, end);
   }
 
   /** A file outside of the image, as far as its attributes say, in which strict parsing finds no fault. */
@@ -216,7 +216,7 @@ export class DumpfileParser {
       }
       let stop = at;
       while (stop < name && path[stop] !== SLASH) stop++;
-      const entry = isLink ? -1 : index.find(parent, path, at, stop, hashName(parent, path, at, stop));
+      const entry = isLink ? -1 : index.find(parent, path, at, stop);
       if (entry < 0) throw new Problem(`Parent directory missing for ${quote(path, start, end)}`);
       isLink = this.#links.has(entry);
       parent = builder.targetOf(entry);

@@ -54,6 +54,17 @@ export class Arena {
     return true;
   }
 
+  /** compareBytes() of the item at `position` and bytes[start..end), without a view. */
+  compareTo(position: number, length: number, bytes: Uint8Array, start: number, end: number): number {
+    const chunk = this.#chunks[Math.floor(position / CHUNK)] ?? EMPTY;
+    const stop = Math.min(end, start + length);
+    for (let at = start, own = position % CHUNK; at < stop; at++, own++) {
+      const difference = (chunk[own] ?? 0) - (bytes[at] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return length - (end - start);
+  }
+
   /** Multiply-shift hash of an item by secrets, one for each four bytes and one more: its upper bits are evenly spread whatever the bytes. */
   hash(position: number, length: number, secrets: Uint32Array): number {
     return hashBytes(this.#chunks[Math.floor(position / CHUNK)] ?? EMPTY, position % CHUNK, length, secrets);

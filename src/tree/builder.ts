@@ -69,7 +69,7 @@ export class TreeBuilder {
     return entry;
   }
 
-  /** Where the target of a link was not known yet: link to ROOT first, and name the target before seal(). */
+  /** Where the target of a link was not known yet: link to ROOT first, and name the target before the tree is used. */
   retarget(entry: Entry, target: Inode): void {
     this.#target.set(entry, target);
   }
@@ -89,7 +89,22 @@ export class TreeBuilder {
     return this.#parent.get(entry) === parent && this.#nameLength.get(entry) === end - start && this.#names.equals(this.#nameAt.get(entry), bytes, start, end);
   }
 
-  /** Ends the building: neither names nor inodes are to be added afterwards. @throws DuplicateName */
+  /** Order (compareBytes) of an entry's name and bytes[start..end). */
+  compareName(entry: Entry, bytes: Uint8Array, start: number, end: number): number {
+    return this.#names.compareTo(this.#nameAt.get(entry), this.#nameLength.get(entry), bytes, start, end);
+  }
+
+  /** The directory that an entry stands in. */
+  parentOf(entry: Entry): Inode {
+    return this.#parent.get(entry);
+  }
+
+  /** A view, not a copy. */
+  nameOf(entry: Entry): Uint8Array {
+    return this.#names.at(this.#nameAt.get(entry), this.#nameLength.get(entry));
+  }
+
+  /** Ends the building: neither names nor inodes are to be added afterwards; retarget() still may be called. @throws DuplicateName */
   seal(): Tree {
     const inodes = this.inodes;
     // counting sort by parent, then each directory's own by name
@@ -110,28 +125,29 @@ export class TreeBuilder {
       const end = starts[inode + 1] ?? 0;
       if (end - start < 2) continue;
       const own = order.subarray(start, end);
+      // as nearly all sources have them: one comparison a name says that they are in order, and that no two are the same
+      let ascending = 1;
+      while (ascending < own.length && compare(own[ascending - 1] ?? 0, own[ascending] ?? 0) < 0) ascending++;
+      if (ascending === own.length) continue;
       sorter.sort(own, compare);
       for (let at = 1; at < own.length; at++) {
         const entry = own[at] ?? 0;
-        if (compare(own[at - 1] ?? 0, entry) === 0) throw new DuplicateName(inode, this.#nameOf(entry).slice());
+        if (compare(own[at - 1] ?? 0, entry) === 0) throw new DuplicateName(inode, this.nameOf(entry).slice());
       }
     }
     const entries: Entries = {
       starts,
       order,
-      name: (entry) => this.#nameOf(entry),
+      name: (entry) => this.nameOf(entry),
       nameLength: (entry) => this.#nameLength.get(entry),
       nameByte: (entry, index) => this.#names.byte(this.#nameAt.get(entry) + index),
+      compareName: (entry, bytes, start, end) => this.compareName(entry, bytes, start, end),
       copyName: (entry, target, at) => this.#names.copy(this.#nameAt.get(entry), this.#nameLength.get(entry), target, at),
       target: (entry) => this.#target.get(entry),
       parent: (entry) => this.#parent.get(entry),
       primary: (inode) => this.#primary.get(inode) - 1,
     };
     return new Tree(inodes, entries);
-  }
-
-  #nameOf(entry: Entry): Uint8Array {
-    return this.#names.at(this.#nameAt.get(entry), this.#nameLength.get(entry));
   }
 }
 

@@ -1,7 +1,6 @@
 /** A filesystem in memory, complete: what images, dumpfiles and directories become, and what images are made from. */
 
 import type { Entry } from "./builder.ts";
-import { compareBytes } from "./bytes.ts";
 import { type Inode, type Inodes, ROOT } from "./inodes.ts";
 
 /** The names, as a builder leaves them. */
@@ -12,6 +11,8 @@ export interface Entries {
   name(entry: Entry): Uint8Array;
   nameLength(entry: Entry): number;
   nameByte(entry: Entry, index: number): number;
+  /** Order of a name and bytes[start..end). */
+  compareName(entry: Entry, bytes: Uint8Array, start: number, end: number): number;
   copyName(entry: Entry, target: Uint8Array, at: number): void;
   target(entry: Entry): Inode;
   parent(entry: Entry): Inode;
@@ -61,13 +62,14 @@ export class Tree {
     return this.#entries.primary(this.target(entry)) !== entry;
   }
 
-  /** The entry of that name in a directory. */
-  find(directory: Inode, name: Uint8Array): Entry | undefined {
-    let [low, high] = [0, this.childCount(directory)];
+  /** The entry of the name bytes[start..end) in a directory. */
+  find(directory: Inode, name: Uint8Array, start = 0, end = name.length): Entry | undefined {
+    let low = 0;
+    let high = this.childCount(directory);
     while (low < high) {
       const middle = (low + high) >>> 1;
       const entry = this.child(directory, middle);
-      const difference = compareBytes(this.name(entry), name);
+      const difference = this.#entries.compareName(entry, name, start, end);
       if (difference === 0) return entry;
       if (difference < 0) low = middle + 1;
       else high = middle;
