@@ -4,7 +4,7 @@ import { SealrootError } from "../errors/index.ts";
 import { compareTrees, type Difference } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, type ParsedArguments, printable, type Style } from "../terminal/index.ts";
 import { isDirectoryPath, readDirectoryOperand, recipeFor } from "./directory-operand.ts";
-import { openImageOperand, type ReadOperand } from "./image-operand.ts";
+import { openImageOperand, type ReadOperand, warnMisnamed } from "./image-operand.ts";
 import { REPOSITORY_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 
@@ -57,11 +57,14 @@ function readBoth(parsed: ParsedArguments, textA: string, textB: string): readon
   if (directoryA && directoryB) throw new SealrootError("SR-E100", { summary: "two directories: one of the two is to be an image", next: "make an image of one: sealroot image create; or compare them with diff" });
   const read = (text: string): ReadOperand => {
     using operand = openImageOperand(parsed, text);
-    return operand.read();
+    const image = operand.read();
+    warnMisnamed(operand, image);
+    return image;
   };
   if (!directoryA && !directoryB) return [read(textA), read(textB)];
   using operand = openImageOperand(parsed, directoryA ? textB : textA);
   const image = operand.read();
+  warnMisnamed(operand, image);
   const directory = readDirectoryOperand(directoryA ? textA : textB, recipeFor(parsed.value("recipe"), operand, image), image.hash);
   return directoryA ? [directory, image] : [image, directory];
 }
@@ -88,9 +91,9 @@ function text({ textA, a, textB, b, found, count }: Compared, style: Style): str
       continue;
     }
     lines.push(`  ${style.bold(printable(difference.path))}`);
-    const width = Math.max(...difference.attributes.map(({ name }) => name.length));
+    const width = Math.max(...difference.attributes.map(({ name }) => printable(name).length));
     for (const { name, a: left, b: right } of difference.attributes) {
-      lines.push(`      ${style.dim(name.padEnd(width))}  ${style.red(printable(left ?? "none"))}`, `      ${" ".repeat(width)}  ${style.green(printable(right ?? "none"))}`);
+      lines.push(`      ${style.dim(printable(name).padEnd(width))}  ${style.red(printable(left ?? "none"))}`, `      ${" ".repeat(width)}  ${style.green(printable(right ?? "none"))}`);
     }
   }
   if (count > found.length) lines.push(style.dim(`and ${count - found.length} more paths: --all`));

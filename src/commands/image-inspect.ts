@@ -15,7 +15,7 @@ import { openRecipe } from "../repository/writer.ts";
 import { isRegular, type Tree, typeName } from "../tree/index.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
-import { imageArgument, openImageOperand } from "./image-operand.ts";
+import { imageArgument, misnamedAs, openImageOperand } from "./image-operand.ts";
 import { REPOSITORY_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 
@@ -66,7 +66,7 @@ export function run(argv: readonly string[]): number {
     references: contents === undefined || link === undefined ? [] : contents.category("images").references.filter(({ entry }) => entry === link.name).map(({ name }) => name),
     commits: contents === undefined ? [] : commitsOf(contents, digest),
     recipe: contents === undefined ? null : recipeOf(contents, digest),
-    misnamed: link?.id !== undefined && link.id.toHex() !== digest,
+    misnamed: misnamedAs(operand, digest) !== undefined,
   };
   if (parsed.flag("json")) printJson(inspected);
   else print(text(operand.text, inspected));

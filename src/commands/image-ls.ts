@@ -77,6 +77,7 @@ function describe(contents: RepositoryContents, link: Link, references: readonly
     using file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectName(link.id)}`);
     if (file === undefined) return { ...base, format: null, size: null, inodes: null, fault: "its object is missing" };
     const { size } = statAt(file);
+    if (/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(link.name) && link.name !== base.digest) return { ...base, format: null, size, inodes: null, fault: "its link leads to another object" };
     const { format, tree } = readImageFile(file);
     return { ...base, format, size, inodes: tree.inodes.count, fault: null };
   } catch (error) {
@@ -94,7 +95,7 @@ function text(images: readonly Listed[]): string {
   const head = ["IMAGE", "FORMAT", "SIZE", "FILES", "NEEDED BY"];
   const rows = images.map(({ name, format, size, inodes, references, neededBy, commits, fault }) => [
     name.length > 2 * SHORT ? name.slice(0, SHORT) : name, format ?? "-", size === null ? "-" : formatBytes(size), inodes === null ? "-" : formatCount(inodes),
-    fault !== null ? style.red(fault) : [...references, ...neededBy].join(", ") || (commits ? "nothing (signed)" : "nothing"),
+    fault !== null ? style.red(printable(fault)) : printable([...references, ...neededBy].join(", ")) || (commits ? "nothing (signed)" : "nothing"),
   ]);
   const widths = head.map((label, column) => Math.max(label.length, ...rows.map((row) => printable(row[column] ?? "").length)));
   const line = (row: readonly string[]): string => row.map((cell, column) => {

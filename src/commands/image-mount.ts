@@ -4,8 +4,9 @@ import { SealrootError } from "../errors/index.ts";
 import { measureVerity, O, openPath, SyscallError } from "../linux/index.ts";
 import { mountComposefs } from "../mount/composefs.ts";
 import { placeMount } from "../mount/index.ts";
+import { demandsVerity } from "../repository/fsck.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
-import { openImageOperand } from "./image-operand.ts";
+import { misnamedAs, openImageOperand } from "./image-operand.ts";
 import { openRepository, REPOSITORY_OPTION } from "./open-repository.ts";
 import { print, printError } from "./output.ts";
 
@@ -19,7 +20,7 @@ export const help: CommandHelp = {
     "what its name says. umount(8) takes the mount away.",
   options: {
     repo: REPOSITORY_OPTION,
-    verity: { kind: "value", value: "HOW", help: "require: the kernel checks every file; off; auto (default): required where the image has fs-verity" },
+    verity: { kind: "value", value: "HOW", help: "require: the kernel checks every file; off; auto (default): required where the image has fs-verity, or the repository demands it" },
   },
   examples: [
     ["sealroot image mount 3d0e4c /mnt", "look into an image"],
@@ -39,11 +40,13 @@ export function run(argv: readonly string[]): number {
   // the descriptor that was measured and read is the one that is mounted
   const measured = measureVerity(operand.file);
   const { digest, bytes } = operand.read(contents.algorithm);
-  const name = operand.link?.id?.toHex();
   const found = measured.kind === "digest" ? measured.digest : digest;
-  if (name !== undefined && found !== name) throw new SealrootError("SR-E210", { details: [["expected", `${contents.algorithm}:${name}`], ["found", `${contents.algorithm}:${found}`]], next: `see: sealroot fsck --image ${name.slice(0, 12)}` });
-  if (verity === "require" && measured.kind !== "digest") throw new SealrootError(measured.kind === "no-verity" ? "SR-E211" : "SR-E212", { details: [["image", operand.link?.path ?? text]] });
-  const required = verity === "require" || (verity === "auto" && measured.kind === "digest");
+  const expected = misnamedAs(operand, found);
+  if (expected !== undefined) throw new SealrootError("SR-E210", { details: [["image", operand.link?.path ?? text], ["expected", `${contents.algorithm}:${expected}`], ["found", `${contents.algorithm}:${found}`]], next: `see: sealroot fsck --image ${expected.slice(0, 12)}` });
+  // where the repository demands it, an object without it is one that somebody else has put there
+  const demanded = verity === "require" || (verity === "auto" && operand.link !== undefined && demandsVerity(contents));
+  if (demanded && measured.kind !== "digest") throw new SealrootError(measured.kind === "no-verity" ? "SR-E211" : "SR-E212", { details: [["image", operand.link?.path ?? text]] });
+  const required = demanded || (verity === "auto" && (measured.kind === "digest" || demandsVerity(contents)));
   using objects = contents.repository.openObjects();
   try {
     using target = openPath(directory, O.PATH | O.DIRECTORY);

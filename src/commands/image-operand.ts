@@ -7,9 +7,10 @@ import type { Link, RepositoryContents } from "../repository/contents.ts";
 import { type ParsedImage, readWhole } from "../repository/image-file.ts";
 import { objectName } from "../repository/object-name.ts";
 import { openFile } from "../repository/repository.ts";
-import type { ParsedArguments } from "../terminal/index.ts";
+import { type ParsedArguments, printable } from "../terminal/index.ts";
 import { readImage } from "../erofs/index.ts";
 import { findImage, openRepository } from "./open-repository.ts";
+import { printError } from "./output.ts";
 
 export class ImageOperand implements Disposable {
   /** As it was given. */
@@ -46,6 +47,26 @@ export interface ReadOperand extends ParsedImage {
   readonly hash: "sha256" | "sha512";
   /** fs-verity digest of the file as it was read, lower-case hex. */
   readonly digest: string;
+}
+
+/**
+ * What an image of a repository has that its name does not say: a link named by a digest leads to the object of that digest, and that
+ * has it. Whoever can write to `images/` could otherwise have another image booted or mounted under a name that people trust.
+ * @param digest of the image, computed or measured, by the repository's algorithm
+ * @returns the digest that was expected; undefined where nothing is wrong, or the operand is a file
+ */
+export function misnamedAs({ link }: Pick<ImageOperand, "link">, digest: string): string | undefined {
+  if (link === undefined) return undefined;
+  if (/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(link.name) && link.name !== digest) return link.name;
+  const target = link.id?.toHex();
+  return target === undefined || target === digest ? undefined : target;
+}
+
+/** Says so where the image is only looked at. */
+export function warnMisnamed(operand: ImageOperand, { hash, digest }: ReadOperand): void {
+  if (hash === operand.contents?.algorithm && misnamedAs(operand, digest) !== undefined) {
+    printError(`sealroot: ${printable(operand.link?.path ?? operand.text)} is another image than its name says: it is ${hash}:${digest}\n`);
+  }
 }
 
 /** A path that cannot be a reference; `release/44` can. */

@@ -3,7 +3,7 @@
 import { SealrootError } from "../errors/index.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { type CommandHelp, parseArguments } from "../terminal/index.ts";
-import { imageArgument, openImageOperand } from "./image-operand.ts";
+import { imageArgument, misnamedAs, openImageOperand } from "./image-operand.ts";
 import { REPOSITORY_OPTION } from "./open-repository.ts";
 import { print } from "./output.ts";
 
@@ -34,9 +34,14 @@ export function run(argv: readonly string[]): number {
   const algorithm = parsed.value("algorithm");
   if (algorithm !== undefined && algorithm !== "sha256" && algorithm !== "sha512") throw new SealrootError("SR-E100", { summary: `there is no algorithm "${algorithm}"`, next: "see: sealroot karg --help" });
   using operand = openImageOperand(parsed, parsed.operands[0] ?? "");
+  // its objects are named by the repository's: an argument with another would find nothing
+  if (operand.contents !== undefined && algorithm !== undefined && algorithm !== operand.contents.algorithm) {
+    throw new SealrootError("SR-E100", { summary: `--algorithm ${algorithm}: the images of this repository are named by ${operand.contents.algorithm}`, next: "leave it out, or give the image as a file" });
+  }
   const { format, hash, digest } = operand.read(algorithm);
-  if (operand.link?.id !== undefined && operand.link.id.toHex() !== digest && hash === operand.contents?.algorithm) {
-    throw new SealrootError("SR-E540", { summary: "the image does not match its name", details: [["image", operand.link.path], ["found", `${hash}:${digest}`]], next: `see: sealroot fsck --image ${operand.link.name.slice(0, 12)}` });
+  const expected = misnamedAs(operand, digest);
+  if (operand.link !== undefined && expected !== undefined) {
+    throw new SealrootError("SR-E540", { summary: "the image does not match its name", details: [["image", operand.link.path], ["expected", `${hash}:${expected}`], ["found", `${hash}:${digest}`]], next: `see: sealroot fsck --image ${operand.link.name.slice(0, 12)}` });
   }
   if (parsed.flag("insecure") && parsed.flag("require-verity")) throw new SealrootError("SR-E100", { summary: "--insecure and --require-verity contradict each other", next: "see: sealroot karg --help" });
   const insecure = parsed.flag("insecure") || (!parsed.flag("require-verity") && operand.contents !== undefined && !demandsVerity(operand.contents));

@@ -4,7 +4,7 @@
  * What an older kernel refuses is modelled on its source; the kernels themselves run in test/vm, where there is one.
  */
 
-import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 type Argument = number | Uint8Array | null;
 type Syscall = (name: string, ...args: Argument[]) => number;
@@ -23,6 +23,8 @@ export interface Faults {
   readonly measured?: string;
   /** Regular files have these permission bits, however they were set: a file system that does not keep them. */
   readonly permissions?: number;
+  /** The same for files of these names alone: by the end of the path. */
+  readonly measuredNames?: Readonly<Record<string, string>>;
   /** The program is killed (SIGKILL) instead of the call of this number among those that change a filesystem; from 0. */
   readonly killAt?: number;
   /** A file that gets a line for each call that changes a filesystem. */
@@ -137,6 +139,14 @@ export function underRules(real: Syscall): Syscall {
     if (faults.measured !== undefined && name === "ioctl" && args[1] === FS_IOC_MEASURE_VERITY && args[2] instanceof Uint8Array) {
       args[2].set([1, 0, 32, 0, ...Uint8Array.fromHex(faults.measured)]);
       return done(0, " pretended");
+    }
+    if (faults.measuredNames !== undefined && name === "ioctl" && args[1] === FS_IOC_MEASURE_VERITY && args[2] instanceof Uint8Array) {
+      const path = readlinkSync(`/proc/self/fd/${Number(args[0])}`);
+      const digest = Object.entries(faults.measuredNames).find(([end]) => path.endsWith(end))?.[1];
+      if (digest !== undefined) {
+        args[2].set([1, 0, 32, 0, ...Uint8Array.fromHex(digest)]);
+        return done(0, " pretended");
+      }
     }
     const result = real(name, ...args);
     if (faults.permissions !== undefined && name === "statx" && result === 0 && args[4] instanceof Uint8Array) setPermissions(args[4], faults.permissions);
