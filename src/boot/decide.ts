@@ -9,9 +9,10 @@ import { SealrootError } from "../errors/index.ts";
 import type { Descriptor, VerityMeasurement } from "../linux/index.ts";
 import { judgeAbsence, judgeTestRoot, judgeWish } from "../trust/index.ts";
 import { authenticate, type Authenticated, type ComputedDigest } from "./authenticate.ts";
-import { locateState, openSysroot, type PassedOver, stateSource } from "./locate.ts";
+import { during } from "./blame.ts";
+import { locateState, openSysroot, openState, type PassedOver, stateSource } from "./locate.ts";
 import type { BootOptions } from "./options.ts";
-import { describeVoucher, listMounts, type Plan } from "./plan.ts";
+import { describeVoucher, directoryStep, listMounts, type Plan } from "./plan.ts";
 import { type Inputs, readInputs } from "./read.ts";
 
 export interface Decision extends Disposable {
@@ -29,8 +30,8 @@ export interface Decision extends Disposable {
   readonly image: Descriptor | undefined;
   readonly objects: Descriptor | undefined;
   readonly state: Descriptor | undefined;
-  /** Sources of directories that were opened already, by their path below the sysroot: these, and not what the path is by then, are mounted. */
-  readonly sources?: ReadonlyMap<string, Descriptor>;
+  /** The sources of directories, by their path below the sysroot: these, and not what the path is by then, are mounted. */
+  readonly sources: ReadonlyMap<string, Descriptor>;
 }
 
 /** The command line names no image: an error, with the texts that looked like one. */
@@ -77,6 +78,11 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
   const state = needsState ? held.use(locateState(sysroot, argument.digest, candidates)) : undefined;
 
   const directories = wanted.map((directory) => ({ ...directory, source: state === undefined ? undefined : stateSource(sysroot, state, directory.name) }));
+  const sources = new Map<string, Descriptor>();
+  for (const directory of directories) {
+    const { source, mount } = directory;
+    if (source !== undefined && (mount === "bind" || mount === "overlay")) sources.set(source, held.use(during(directoryStep(directory), () => openState(sysroot, source))));
+  }
 
   const { transient } = policy.root;
   const imageSource = `${transient ? "transient:composefs=" : "composefs:"}${argument.digest}`;
@@ -112,6 +118,7 @@ export function decide(options: BootOptions, inputs: Inputs = readInputs(options
     image: found?.image,
     objects: found?.objects,
     state,
+    sources,
     [Symbol.dispose]: () => keep.dispose(),
   };
 }

@@ -7,11 +7,11 @@
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
 import type { Descriptor } from "../linux/index.ts";
-import { MAX_COMMIT_BYTES, MAX_COMMITMETA_BYTES, type TrustedKey } from "../ostree/index.ts";
+import { MAX_COMMIT_BYTES, MAX_COMMITMETA_BYTES, objectId } from "../ostree/index.ts";
 import { commitsOf, commitsOfStreams, type Found } from "../repository/commits.ts";
 import { ostreeCommit as readOstreeCommit, type Limits, type Place, type Problem } from "../repository/evidence-files.ts";
 import type { Repository } from "../repository/index.ts";
-import { type Evidence, type FoundCommit, judge, type Measurement, type Refused, type TrustPolicy, type Verdict } from "../trust/index.ts";
+import { type FoundCommit, judge, type Measurement, type Refused, type TrustPolicy, type Verdict } from "../trust/index.ts";
 import { type PolicyFiles, readTrustedKeys } from "./trusted-keys.ts";
 
 export type { Place } from "../repository/evidence-files.ts";
@@ -46,19 +46,17 @@ export function judgeSigned({ policy, argument, measured, repository, policyFile
   const keys = readTrustedKeys(policy, policyFiles);
 
   const near = commitsOf(repository, argument.digest, LIMITS);
-  const first = judge({ ...input, evidence: evidenceOf([near], keys) });
-  if (first.allowed) return judgement(first, [near]);
-  const far = commitsOfStreams(repository, argument.digest, LIMITS, new Set(near.commits.map(({ id }) => id)));
-  const found = [near, far];
-  const second = far.commits.length === 0 ? first : judge({ ...input, evidence: evidenceOf(found, keys) });
-  return judgement(second.allowed ? second : tellProblems(second, found), found);
+  const found = [near];
+  const further = (): Found["commits"] => {
+    // a damaged copy does not stand for the commit whose name it has
+    const whole = near.commits.filter(({ id, bytes }) => objectId(bytes) === id);
+    const far = commitsOfStreams(repository, argument.digest, LIMITS, new Set(whole.map(({ id }) => id)));
+    found.push(far);
+    return far.commits;
+  };
+  const verdict = judge({ ...input, evidence: { commits: near.commits, signatures: near.signatures, keys, further } });
+  return judgement(verdict.allowed ? verdict : tellProblems(verdict, found), found);
 }
-
-const evidenceOf = (found: readonly Found[], keys: readonly (readonly TrustedKey[])[]): Evidence => ({
-  commits: found.flatMap(({ commits }) => commits),
-  signatures: found.flatMap(({ signatures }) => signatures),
-  keys,
-});
 
 const describe = ({ code, origin, reason }: Problem): string => `${origin}: ${reason} (${code})`;
 

@@ -11,8 +11,7 @@ import {
 } from "../mount/index.ts";
 import { during, type Step } from "./blame.ts";
 import type { Decision } from "./decide.ts";
-import { openState } from "./locate.ts";
-import type { DirectoryPlan, Plan } from "./plan.ts";
+import { type DirectoryPlan, directoryStep, type Plan } from "./plan.ts";
 import { type Proof, prove } from "./prove.ts";
 import { linkVolatileRoot } from "./volatile-root.ts";
 
@@ -112,7 +111,7 @@ function showLayers({ layers, notes }: Building): void {
 }
 
 function raise(): never {
-  throw new Error("unreachable: the plan has no image");
+  throw new Error("unreachable: the decision has nothing open for what the plan mounts");
 }
 
 function record<T>(rungs: Record<string, string>, step: string, { value, rung }: Climbed<T>): T {
@@ -168,8 +167,8 @@ function mountDirectory(building: Building, tree: Tree, directory: DirectoryPlan
   const { name, mount, limits, source, covers = name } = directory;
   const { decision, rungs, held } = building;
   if (mount === "none") return;
-  const step: Step = { name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" };
-  const stateDirectory = (): Descriptor => decision.sources?.get(source ?? raise()) ?? held.use(openState(decision.sysroot, source ?? raise()));
+  const step = directoryStep(directory);
+  const stateDirectory = (): Descriptor => decision.sources.get(source ?? raise()) ?? raise();
   during(step, () => {
     if (mount === "bind") {
       tree.mountOn(name, held.use(cloneDirectory(stateDirectory())));

@@ -6,6 +6,7 @@
 import type { ImageArgument } from "../cmdline-parser/index.ts";
 import type { Layout, MountKind, TransientLimits, TrustLevel } from "../config/index.ts";
 import type { Voucher } from "../trust/index.ts";
+import type { Step } from "./blame.ts";
 
 export interface PlannedMount {
   /** Path in the new root; "(layer)" for what only the overlay sees. */
@@ -26,6 +27,9 @@ export interface DirectoryPlan {
   /** The directory of the image that an overlay covers; default `name` itself. */
   readonly covers?: string;
 }
+
+/** What fails when this directory cannot be had, before anything is mounted or after. */
+export const directoryStep = ({ name, mount }: Pick<DirectoryPlan, "name" | "mount">): Step => ({ name: `mount /${name} (${mount})`, code: "SR-E306", unreadable: "SR-E214" });
 
 /** The OSTree deployment whose image is mounted. */
 export interface DeploymentPlan {

@@ -4,7 +4,7 @@
  */
 
 import { type Descriptor, readAt } from "../linux/index.ts";
-import { EvidenceFiles, type Limits, type Place, type Problem, type StoredCommit, type StoredSignature } from "./evidence-files.ts";
+import { EvidenceFiles, type Limits, type Opened, type Place, type Problem, type StoredCommit, type StoredSignature } from "./evidence-files.ts";
 import { list, openFile, type Repository, unreadable } from "./repository.ts";
 import { commitIn, MAX_UNPACKED, type ReadPart, streamNaming } from "./stream-commit.ts";
 
@@ -28,27 +28,42 @@ const SIGNATURE_LIMIT = 4096;
 export const COMMITS = "commits";
 export const commitDirectory = (digest: string): string => `${COMMITS}/${digest}`;
 
-/** `commits/<image digest>/`: `<commit id>.commit` with `.commitmeta` beside it, and `<key id>.ed25519`. */
+/**
+ * `commits/<image digest>/`: `<commit id>.commit` with `.commitmeta` beside it, and `<key id>.ed25519`. The smallest commits are read first,
+ * so that large ones do not take the place of one that, with its metadata, has no more than 1 MiB.
+ */
 export function commitsOf({ directory }: Repository, digest: string, limits: Limits): Found {
   const files = new EvidenceFiles(directory);
   const path = commitDirectory(digest);
   const commits: StoredCommit[] = [];
   const signatures: StoredSignature[] = [];
   const listing = files.guarded(files.label(path), () => list(directory, path, MAX_NAMES));
-  let read = 0;
+  let named = 0;
+  using held = new DisposableStack();
+  const opened: { readonly id: string; readonly commit: Opened; readonly commitmeta: Opened | undefined }[] = [];
   for (const name of listing?.names ?? []) {
     const [, id = "", kind] = /^([0-9a-f]{64})\.(commit|ed25519)$/.exec(name) ?? [];
     if (kind === undefined) continue;
-    if (++read > MAX_FILES) {
+    if (++named > MAX_FILES) {
       files.note("SR-E229", files.label(path), `more than ${MAX_FILES - 1} commits and signatures`);
       files.exceeded = true;
       break;
     }
-    const bytes = files.read(`${path}/${name}`, kind === "commit" ? limits.commit : SIGNATURE_LIMIT);
+    if (kind === "ed25519") {
+      const bytes = files.read(`${path}/${name}`, SIGNATURE_LIMIT);
+      if (bytes !== undefined) signatures.push({ keyId: id, bytes, origin: files.label(`${path}/${name}`) });
+      continue;
+    }
+    const commit = files.open(`${path}/${name}`, limits.commit, held);
+    if (commit === undefined) continue;
+    const commitmeta = files.open(`${path}/${id}.commitmeta`, limits.commitmeta, held);
+    opened.push({ id, commit, commitmeta });
+  }
+  const size = ({ commit, commitmeta }: (typeof opened)[number]): number => commit.size + (commitmeta?.size ?? 0);
+  for (const { id, commit, commitmeta } of opened.toSorted((a, b) => size(a) - size(b))) {
+    const bytes = files.readOpen(commit, limits.commit);
     if (bytes === undefined) continue;
-    const origin = files.label(`${path}/${name}`);
-    if (kind === "ed25519") signatures.push({ keyId: id, bytes, origin });
-    else commits.push({ id, bytes, commitmeta: files.read(`${path}/${id}.commitmeta`, limits.commitmeta), origin });
+    commits.push({ id, bytes, commitmeta: commitmeta === undefined ? undefined : files.readOpen(commitmeta, limits.commitmeta), origin: commit.file.label });
   }
   if (listing?.complete === false) {
     files.note("SR-E229", files.label(path), `more than ${MAX_NAMES} files`);

@@ -47,6 +47,12 @@ export interface Place {
   readonly found: string;
 }
 
+/** A file of which only the size is known yet. */
+export interface Opened {
+  readonly file: Descriptor;
+  readonly size: number;
+}
+
 /** Bytes of all commits that are held at once. */
 const MAX_TOTAL = 64 * 2 ** 20;
 
@@ -68,12 +74,31 @@ export class EvidenceFiles {
 
   /** undefined when there is no such file, or a problem with it, which is then kept. */
   read(path: string, limit: number): Uint8Array | undefined {
+    using held = new DisposableStack();
+    const opened = this.open(path, limit, held);
+    return opened === undefined ? undefined : this.readOpen(opened, limit);
+  }
+
+  /** As read(), up to the reading itself. @param held takes over the file */
+  open(path: string, limit: number, held: DisposableStack): Opened | undefined {
     return this.guarded(this.label(path), () => {
-      using file = openFile(this.#directory, path);
+      const file = openFile(this.#directory, path);
       if (file === undefined) return undefined;
+      held.use(file);
       try {
         const { size } = statAt(file);
         if (size > limit) throw new SealrootError("SR-E229", { details: [["found", `${size} bytes, of at most ${limit}`]] });
+        return { file, size };
+      } catch (error) {
+        throw unreadable(file.label, error);
+      }
+    });
+  }
+
+  /** What was opened; undefined when there is a problem with it, which is then kept. */
+  readOpen({ file, size }: Opened, limit: number): Uint8Array | undefined {
+    return this.guarded(file.label, () => {
+      try {
         this.spend(size);
         // it may have grown since
         return readUpTo(file, limit + 1);

@@ -26,6 +26,8 @@ export interface Evidence {
   /** In the order in which they were found; any of them that satisfies the policy is enough. */
   readonly commits: readonly FoundCommit[];
   readonly signatures: readonly FoundSignature[];
+  /** Commits that take longer to find: asked for once, when none of the others satisfies the policy. */
+  readonly further?: () => readonly FoundCommit[];
   /** From the initramfs: those of each requirement of the policy, in its order. Revoked ones among them are sorted out by the judge. */
   readonly keys: readonly (readonly TrustedKey[])[];
 }

@@ -3,7 +3,11 @@
  *
  * A commit counts when, in this order: its id is the SHA-256 of its bytes; enough distinct trusted keys, none of them
  * revoked, have signed those bytes; they are a well-formed commit; it names the image's digest; it is not older than the
- * floor. So nothing in a commit is read before it is authenticated. One that counts is enough, whatever else lies beside it.
+ * floor. So nothing in a commit is read before it is authenticated. One that counts is enough.
+ *
+ * Whoever writes the disk decides how much lies beside it, and a boot does not try signatures without end. So each candidate has a share
+ * of its own (shareOf()): a commit that counts with the first signatures tried is found whatever lies beside it, up to MAX_CANDIDATES.
+ * Those that take more come after all others, the smallest first, as long as there is anything left; then it is SR-E229.
  *
  * Enough keys: as many as each requirement of the policy asks for, of that requirement's own. Requirements are not shared out among
  * commits: one that meets the first and another one that meets the second are two that do not count.
@@ -11,12 +15,12 @@
 
 import { type ErrorCode, SealrootError } from "../errors/index.ts";
 import { bytesEntry, type Commit, type DetachedSignature, keyId, MAX_COMMIT_BYTES, objectId, parseCommit, parseKeyId, parseSignatures, type TrustedKey } from "../ostree/index.ts";
-import { type Diagnosis, diagnosticEffort, explainMismatch, explainSignature } from "./diagnose.ts";
+import { type Diagnosis, diagnosticEffort, explainMismatch, explainSignature, quietly } from "./diagnose.ts";
 import { digestMessage } from "./digest-message.ts";
 import type { Evidence, FoundCommit, Signer, Voucher } from "./evidence.ts";
 import type { Allowed, Refused } from "./judge.ts";
 import type { TrustPolicy } from "./policy.ts";
-import { Effort, isDamaged, SignedBytes } from "./signers.ts";
+import { Effort, isDamaged, shareOf, SignedBytes, type Signers } from "./signers.ts";
 
 export interface Image {
   readonly algorithm: "sha256" | "sha512";
@@ -35,7 +39,7 @@ const MAX_CANDIDATES = 64;
 interface Shortfall extends Diagnosis {
   /** The digest that a commit names in the place of the image's, in hex. */
   readonly names?: string | undefined;
-  /** Looks closer, where that may tell more; only once the image is refused. */
+  /** Looks closer, and says it better; only once the image is refused. */
   readonly diagnose?: (effort: Effort) => Diagnosis | undefined;
 }
 
@@ -60,7 +64,9 @@ interface Demands {
   /** Ids of keys that are revoked, with or without the key itself at hand. */
   readonly revokedIds: ReadonlySet<string>;
   readonly notBefore: number | undefined;
-  readonly evidence: Evidence;
+  /** All that were found up to now. */
+  readonly commits: FoundCommit[];
+  readonly signatures: Evidence["signatures"];
   readonly effort: Effort;
 }
 
@@ -68,27 +74,42 @@ export function judgeEvidence(policy: TrustPolicy, image: Image, evidence: Evide
   const refuse = (code: ErrorCode, ...reasons: string[]): Refused => ({ allowed: false, code, reasons: [...before, ...reasons] });
   const sorted = sortKeys(policy, evidence.keys);
   if ("code" in sorted) return refuse(sorted.code, sorted.reason);
-  if (evidence.commits.length + evidence.signatures.length > MAX_CANDIDATES) {
-    return refuse("SR-E229", `${evidence.commits.length} commits and ${evidence.signatures.length} signatures for one image, of at most ${MAX_CANDIDATES}`);
-  }
-  if (evidence.commits.length + evidence.signatures.length === 0) return refuse("SR-E107", "there is no commit for this image and no signature of its digest");
-
-  const demands: Demands = { ...sorted, image, notBefore: policy.notBefore, evidence, effort: new Effort() };
+  const effort = new Effort();
+  const { signatures } = evidence;
+  const commits: FoundCommit[] = [];
+  const demands: Demands = { ...sorted, image, notBefore: policy.notBefore, commits, signatures, effort };
   const shortfalls: Shortfall[] = [];
-  for (const candidate of candidates(demands)) {
-    const outcome = attempt(candidate);
-    if ("keyIds" in outcome) {
-      const who = outcome.commitId === undefined ? "signatures of the digest" : `commit ${outcome.commitId}`;
-      const reasons = [...before, ...shortfalls.map(({ reason }) => reason), `${who} (${outcome.origin}): signed by ${outcome.keyIds.join(", ")}`];
-      return { allowed: true, level: "signed", enforce: true, enforceOptional: false, reasons, voucher: outcome };
+  const again: Candidate[] = [];
+
+  const firstThatCounts = (candidates: readonly Candidate[], share?: number): Allowed | undefined => {
+    for (const candidate of candidates) {
+      effort.allow(share ?? shareOf(candidate.bytes));
+      const outcome = attempt(candidate);
+      if ("keyIds" in outcome) {
+        const who = outcome.commitId === undefined ? "signatures of the digest" : `commit ${outcome.commitId}`;
+        const reasons = [...before, ...shortfalls.map(({ reason }) => reason), `${who} (${outcome.origin}): signed by ${outcome.keyIds.join(", ")}`];
+        return { allowed: true, level: "signed", enforce: true, enforceOptional: false, reasons, voucher: outcome };
+      }
+      if (effort.wantsMore) again.push(candidate);
+      else shortfalls.push(outcome);
     }
-    shortfalls.push(outcome);
+    return undefined;
+  };
+
+  for (const more of [evidence.commits, evidence.further]) {
+    const found = typeof more === "function" ? more() : (more ?? []);
+    const bare = more === evidence.commits && signatures.length > 0;
+    commits.push(...found);
+    if (commits.length + signatures.length > MAX_CANDIDATES) return refuse("SR-E229", `${commits.length} commits and ${signatures.length} signatures for one image, of at most ${MAX_CANDIDATES}`);
+    const allowed = firstThatCounts([...found.map((commit) => commitCandidate(commit, demands)), ...(bare ? [digestCandidate(demands)] : [])]);
+    if (allowed !== undefined) return allowed;
   }
-  const effort = diagnosticEffort();
-  const told = shortfalls.map(({ diagnose, ...shortfall }): Shortfall => {
-    const closer = diagnose?.(effort);
-    return closer === undefined ? shortfall : { ...shortfall, code: closer.code, reason: `${shortfall.reason}; ${closer.reason}` };
-  });
+  if (commits.length + signatures.length === 0) return refuse("SR-E107", "there is no commit for this image and no signature of its digest");
+  const allowed = firstThatCounts(again.toSorted((a, b) => a.bytes - b.bytes), Infinity);
+  if (allowed !== undefined) return allowed;
+
+  const diagnostic = diagnosticEffort();
+  const told = shortfalls.map(({ diagnose, ...shortfall }): Shortfall => ({ ...shortfall, ...quietly(() => diagnose?.(diagnostic)) }));
   const [worst] = told.toSorted((a, b) => TELLING.indexOf(a.code) - TELLING.indexOf(b.code));
   const refused = refuse(worst?.code ?? "SR-E107", ...told.map(({ reason }) => reason));
   return worst?.names === undefined ? refused : { ...refused, expected: `${image.algorithm}:${worst.names}`, found: `${image.algorithm}:${image.digest}` };
@@ -119,13 +140,25 @@ function sortKeys({ requirements, revoked }: TrustPolicy, found: Evidence["keys"
   return { keys, revokedIds };
 }
 
-type Candidate = { readonly origin: string; readonly judge: () => Voucher | Shortfall };
+interface Candidate {
+  readonly origin: string;
+  /** What a signature is tried over. */
+  readonly bytes: number;
+  /** May be called again: what was found out about its signatures is kept. */
+  readonly judge: () => Voucher | Shortfall;
+}
 
-function* candidates(demands: Demands): Generator<Candidate> {
-  const { commits, signatures } = demands.evidence;
-  for (const commit of commits) yield { origin: commit.origin, judge: () => judgeCommit(commit, demands) };
-  const [first] = signatures;
-  if (first !== undefined) yield { origin: first.origin, judge: () => judgeBareDigest(demands) };
+function commitCandidate(commit: FoundCommit, demands: Demands): Candidate {
+  let signed: SignedBytes | undefined;
+  return { origin: commit.origin, bytes: commit.bytes.length, judge: () => judgeCommit(commit, demands, (signatures) => (signed ??= new SignedBytes(commit.bytes, signatures))) };
+}
+
+function digestCandidate(demands: Demands): Candidate {
+  const message = digestMessage(demands.image.algorithm, demands.image.digest);
+  const signatures = demands.signatures.map(({ bytes, keyId }): DetachedSignature => ({ bytes, claimedKeyId: keyId }));
+  // Here the name says which key to try, so it is the only one tried.
+  const signed = new SignedBytes(message, signatures, true);
+  return { origin: demands.signatures[0]?.origin ?? "", bytes: message.length, judge: () => judgeBareDigest(signed, demands) };
 }
 
 /** Whatever goes wrong with one candidate is a reason against that candidate, and against no other. */
@@ -141,20 +174,21 @@ function attempt({ origin, judge }: Candidate): Voucher | Shortfall {
 
 const trustedOf = ({ keys }: Demands): TrustedKey[] => keys.flatMap(({ trusted }) => trusted);
 
-function judgeCommit(found: FoundCommit, demands: Demands): Voucher | Shortfall {
+function judgeCommit(found: FoundCommit, demands: Demands, signedBytes: (signatures: readonly DetachedSignature[]) => SignedBytes): Voucher | Shortfall {
   const { bytes, origin } = found;
-  const { image, notBefore, effort } = demands;
+  const { image, notBefore } = demands;
   const not = (code: ErrorCode, reason: string): Shortfall => ({ code, reason: `${origin}: ${reason}` });
   if (bytes.length > MAX_COMMIT_BYTES) return not("SR-E229", `a commit of ${bytes.length} bytes, of at most ${MAX_COMMIT_BYTES}`);
   const id = objectId(bytes);
   if (id !== found.id) {
-    return { ...not("SR-E226", `the bytes have the id ${id}, the name says ${found.id}`), diagnose: (more) => explainMismatch(found, trustedOf(demands), more) };
+    const mismatch = not("SR-E226", `the bytes have the id ${id}, the name says ${found.id}`);
+    return { ...mismatch, diagnose: (effort) => closer(mismatch, explainMismatch(found, trustedOf(demands), effort)) };
   }
 
   if (found.commitmeta === undefined) return not("SR-E220", "the commit has no detached metadata (.commitmeta)");
   const { signatures, problem } = parseSignatures(found.commitmeta);
   if (signatures.length === 0) return problem === undefined ? not("SR-E220", "the detached metadata holds no Ed25519 signature") : not("SR-E234", problem);
-  const signers = judgeSigners(new SignedBytes(bytes, signatures, effort), demands, origin);
+  const signers = judgeSigners(signedBytes(signatures), demands, origin);
   if ("code" in signers) return signers;
 
   const commit = parseCommit(bytes);
@@ -181,46 +215,55 @@ export function namesOther(commit: Commit, { digest, metadataKeys, mismatch }: I
   return { code: same ? mismatch : "SR-E227", reason: `the commit is for another image: ${what}`, ...(same ? { names: first[1].toHex() } : {}) };
 }
 
-function judgeBareDigest(demands: Demands): Voucher | Shortfall {
-  const { image, notBefore, effort, evidence } = demands;
-  const origin = evidence.signatures.map((signature) => signature.origin).join(", ");
-  const message = digestMessage(image.algorithm, image.digest);
-  const signatures = evidence.signatures.map(({ bytes, keyId }): DetachedSignature => ({ bytes, claimedKeyId: keyId }));
-  // Here the name says which key to try, so it is the only one tried.
-  const signers = judgeSigners(new SignedBytes(message, signatures, effort, true), demands, origin);
+function judgeBareDigest(signed: SignedBytes, demands: Demands): Voucher | Shortfall {
+  const origin = demands.signatures.map((signature) => signature.origin).join(", ");
+  const signers = judgeSigners(signed, demands, origin);
   if ("code" in signers) return signers;
-  if (notBefore !== undefined) return { code: "SR-E228", reason: `${origin}: a signature of the bare digest carries no date, and the policy has a floor (not-before); sign a commit` };
+  if (demands.notBefore !== undefined) return { code: "SR-E228", reason: `${origin}: a signature of the bare digest carries no date, and the policy has a floor (not-before); sign a commit` };
   return { commitId: undefined, ...signers, timestamp: undefined, origin };
 }
 
-/** Whether enough keys of each requirement have signed. Every one is looked at, so that a refusal says which are not met. */
+/** Whether enough keys of each requirement have signed. What is missing where they have not is for the diagnosis: it takes more work. */
 function judgeSigners(signed: SignedBytes, demands: Demands, origin: string): Pick<Voucher, "keyIds" | "signers"> | Shortfall {
-  const outcomes = demands.keys.map((keys) => judgeRequirement(signed, keys, demands.revokedIds));
+  const signers: Signer[] = [];
+  for (const { source, trusted, threshold } of demands.keys) {
+    const found = signed.signersAmong(trusted, threshold, demands.effort).signers;
+    if (found.length < threshold) {
+      const reason = `${origin}: ${found.length} trusted keys have signed, and ${source} asks for ${threshold}`;
+      return { code: "SR-E221", reason, diagnose: (effort) => explainSigners(signed, demands, origin, effort) };
+    }
+    signers.push(...found.map(({ id, origin: file }) => ({ id, origin: file, requirement: source })));
+  }
+  return { keyIds: [...new Set(signers.map(({ id }) => id))], signers };
+}
+
+/** Every requirement is looked at, so that a refusal says which are not met. @throws SealrootError SR-E229 */
+function explainSigners(signed: SignedBytes, demands: Demands, origin: string, effort: Effort): Diagnosis | undefined {
+  const outcomes = demands.keys.map((keys) => judgeRequirement(signed, keys, demands.revokedIds, effort));
   const unmet = outcomes.flatMap((outcome) => ("code" in outcome ? [outcome] : []));
   const [worst] = unmet.toSorted((a, b) => TELLING.indexOf(a.code) - TELLING.indexOf(b.code));
-  if (worst === undefined) {
-    const signers = outcomes.flatMap((outcome) => ("code" in outcome ? [] : outcome.signers));
-    return { keyIds: [...new Set(signers.map(({ id }) => id))], signers };
-  }
+  if (worst === undefined) return undefined;
   // signed by somebody who counts, only not for all who are asked for
   const inPart = worst.code === "SR-E221" && unmet.length < outcomes.length;
   const each = outcomes.map((outcome, index) => `${demands.keys[index]?.source ?? ""}: ${"code" in outcome ? outcome.reason : `signed by ${outcome.signers.map(({ id }) => id).join(", ")}`}`);
-  const shortfall: Shortfall = { code: inPart ? "SR-E245" : worst.code, reason: `${origin}: ${outcomes.length === 1 ? worst.reason : each.join("; ")}` };
+  const shortfall: Diagnosis = { code: inPart ? "SR-E245" : worst.code, reason: `${origin}: ${outcomes.length === 1 ? worst.reason : each.join("; ")}` };
   if (shortfall.code !== "SR-E221" && shortfall.code !== "SR-E224") return shortfall;
-  return { ...shortfall, diagnose: (effort) => explainSignature(signed.signatures, trustedOf(demands), otherMessages(signed, demands), effort) };
+  return closer(shortfall, explainSignature(signed.signatures, trustedOf(demands), otherMessages(signed, demands), effort));
 }
 
+const closer = (found: Diagnosis, more: Diagnosis | undefined): Diagnosis => (more === undefined ? found : { code: more.code, reason: `${found.reason}; ${more.reason}` });
+
 /** What a signature may be of instead. */
-function otherMessages({ message }: SignedBytes, { image, evidence }: Demands): { name: string; message: Uint8Array }[] {
-  const commits = evidence.commits.map(({ bytes, origin }) => ({ name: `the bytes of ${origin}`, message: bytes }));
-  const all = [...commits, { name: "the bare digest of the image", message: digestMessage(image.algorithm, image.digest) }];
+function otherMessages({ message }: SignedBytes, { image, commits }: Demands): { name: string; message: Uint8Array }[] {
+  const all = commits.map(({ bytes, origin }) => ({ name: `the bytes of ${origin}`, message: bytes }));
+  all.push({ name: "the bare digest of the image", message: digestMessage(image.algorithm, image.digest) });
   return all.filter((other) => Buffer.compare(other.message, message) !== 0);
 }
 
-function judgeRequirement(signed: SignedBytes, { source, trusted, revoked, threshold }: Keys, revokedIds: ReadonlySet<string>): { readonly signers: readonly Signer[] } | Shortfall {
-  const { signers, rest } = signed.signersAmong(trusted, threshold);
-  if (signers.length >= threshold) return { signers: signers.map(({ id, origin }) => ({ id, origin, requirement: source })) };
-  const byRevoked = signed.signersAmong(revoked, revoked.length, rest).signers.map(({ id }) => id);
+function judgeRequirement(signed: SignedBytes, { trusted, revoked, threshold }: Keys, revokedIds: ReadonlySet<string>, effort: Effort): Pick<Signers, "signers"> | Diagnosis {
+  const { signers, rest } = signed.signersAmong(trusted, threshold, effort);
+  if (signers.length >= threshold) return { signers };
+  const byRevoked = signed.signersAmong(revoked, revoked.length, effort, rest).signers.map(({ id }) => id);
   const also = byRevoked.length > 0 ? `; revoked: ${byRevoked.join(", ")}` : "";
   if (signers.length > 0) {
     return { code: "SR-E223", reason: `${signers.length} of ${threshold} keys have signed: ${signers.map(({ id }) => id).join(", ")}${also}` };
@@ -229,7 +272,7 @@ function judgeRequirement(signed: SignedBytes, { source, trusted, revoked, thres
   const claims = [...new Set(rest.flatMap(({ claimedKeyId }) => claimedKeyId ?? []))];
   const claimedRevoked = claims.filter((id) => revokedIds.has(id) && !revoked.some((key) => key.id === id));
   if (claimedRevoked.length > 0) return { code: "SR-E222", reason: `said to be signed by revoked keys: ${claimedRevoked.join(", ")}` };
-  const damaged = rest.filter((signature) => isDamaged(signature, [...trusted, ...revoked])).length;
+  const damaged = rest.filter((signature) => isDamaged(signature, [...trusted, ...revoked], effort)).length;
   if (damaged === rest.length) return { code: "SR-E224", reason: `${damaged} of ${signed.signatures.length} signatures are damaged, none is valid` };
   const claimed = claims.length > 0 ? ` (they are said to be by ${claims.slice(0, 8).join(", ")})` : "";
   return { code: "SR-E221", reason: `none of ${signed.signatures.length} signatures is by one of ${trusted.length} trusted keys over these bytes${claimed}` };

@@ -170,7 +170,7 @@ describe("commits", () => {
     rmSync(commit);
     for (let index = 0; index < 70; index++) writeFileSync(join(disk.commits, `${index.toString(16).padStart(64, "0")}.commit`), "x");
   });
-  /** Commits of 16 MiB, which are read before this one, and leave nothing of the 64 MiB that are read in all. */
+  /** Commits of 16 MiB, whose names come before this one's, and which are more than the 64 MiB that are read in all. */
   const decoys = ({ disk }: Scene, content: string): void => {
     for (let index = 0; index < 5; index++) {
       const path = join(disk.commits, `${index.toString(16).padStart(64, "0")}.commit`);
@@ -187,6 +187,7 @@ describe("commits", () => {
     for (const name of scene.disk.names()) if (name.startsWith("0000") && name.endsWith(".commit")) writeFileSync(join(scene.disk.commits, `${name}meta`), "x");
     scene.disk.policy(["second"]);
   }, "of commits in all");
+  allowed("decoys, and the good one beside them: the smallest are read first", (scene) => decoys(scene, "decoy"));
   allowed("as old as the floor", ({ disk }) => disk.policy(["trusted"], "not-before = 2026-11-01T00:00:00Z"));
   allowed("an unsigned, a foreign and a damaged commit beside the good one", ({ disk, commit }) => {
     disk.commit("--version", "2");

@@ -47,6 +47,15 @@ test("the commit is found, and its signatures where the import cannot keep them"
   ]);
 });
 
+test("a damaged file of its name in commits/ does not hide it", async () => {
+  using scene = await imported();
+  scene.store();
+  for (const bytes of ["", "x".repeat(300)]) {
+    writeFileSync(join(scene.disk.commits, `${scene.id}.commit`), bytes);
+    expect(scene.disk.expectAllowed()).toMatchObject({ signed: { commit: scene.id, origin: join(scene.disk.repository, "streams", `ostree-commit-${scene.id}`) } });
+  }
+});
+
 test("an old header", async () => {
   using scene = await imported();
   scene.store({ oldHeader: true });

@@ -1,7 +1,7 @@
 /** `sealroot verify` with the policy of an initramfs and of a unified kernel image; and the boot itself at level signed, as far as it can go here. */
 
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ErrorCode } from "../../src/errors/index.ts";
 import { image } from "../support/images.ts";
@@ -128,6 +128,46 @@ describe("the policy of an initramfs in a file", () => {
     expectCode("SR-E106", ...scene.verify("--initramfs", uki(scene.argument.replace("=", "=?"))));
     // what is given wins
     expect(runJson(...scene.verify("--initramfs", uki("quiet"), "--cmdline", scene.argument))).toMatchObject({ level: "signed", sources: { commandLine: "--cmdline" } });
+  });
+});
+
+/** What the boot would find when it mounts: found as well, and not touched. */
+describe("the deployment's state", () => {
+  for (const name of ["etc", "var"]) {
+    for (const mount of ["bind", "overlay"]) {
+      const damages: readonly (readonly [string, ErrorCode, (path: string) => void])[] = [
+        ["missing", "SR-E306", () => undefined],
+        ["a file", "SR-E306", (path) => writeFileSync(path, "")],
+        ["an absolute link", "SR-E204", (path) => symlinkSync(`/${name}`, path)],
+        ["a link out", "SR-E204", (path) => symlinkSync(`../../../../${name}`, path)],
+        ["a link to nowhere", "SR-E306", (path) => symlinkSync("nothing", path)],
+      ];
+      test.each(damages)(`${name}, ${mount}: %s: %s`, async (_what, code, damage) => {
+        using scene = await signed();
+        scene.disk.policy(["trusted"], `[${name}]\nmount = "${mount}"`);
+        scene.disk.expectAllowed();
+        const path = join(scene.disk.root, "state/deploy", scene.disk.digest, name);
+        rmSync(path, { recursive: true });
+        damage(path);
+        scene.disk.expectRefused(code);
+        // what is not mounted is not looked at
+        for (const unused of ["none", "transient"]) {
+          scene.disk.policy(["trusted"], `[${name}]\nmount = "${unused}"`);
+          scene.disk.expectAllowed();
+        }
+      });
+    }
+  }
+
+  test("a link within the physical root is followed, and nothing is made for an overlay", async () => {
+    using scene = await signed();
+    const directory = join(scene.disk.root, "state/deploy", scene.disk.digest);
+    rmSync(join(directory, "var"), { recursive: true });
+    mkdirSync(join(scene.disk.root, "state/os/default/var"), { recursive: true });
+    symlinkSync("../../os/default/var", join(directory, "var"));
+    scene.disk.policy(["trusted"], '[etc]\nmount = "overlay"\n[var]\nmount = "bind"');
+    scene.disk.expectAllowed();
+    expect(readdirSync(join(directory, "etc"))).toEqual([]);
   });
 });
 

@@ -201,6 +201,69 @@ describe("attacks", () => {
   });
 });
 
+describe("whatever lies beside it", () => {
+  const strangers = Array.from({ length: 9 }, generateSecretKey);
+  const keys = trusted(...strangers, alice);
+  const junk = Array.from({ length: 64 }, (_, index) => sign(mallory, Uint8Array.of(index)));
+  /** With as many signatures as there may be, each of which has to be tried with every key. */
+  const decoys = (count: number, size = 0): FoundCommit[] => Array.from({ length: count }, (_, index) => found(commitBytes({ version: String(index).padEnd(size, "x") }), writeCommitMeta(junk)));
+
+  // what counts is the last of them
+  test.each([
+    ["many small ones", () => ({ commits: [...decoys(63), signedBy(release, alice)] })],
+    ["large ones", () => ({ commits: [...decoys(20, 2 ** 20), signedBy(release, alice)] })],
+    ["before a commit that is found later", () => ({ commits: decoys(63), further: () => [signedBy(release, alice)] })],
+    ["before a signature of the digest", () => ({ commits: decoys(63), signatures: [bare(alice)] })],
+  ] as const)("decoys that would take all the effort there is do not take it from one that counts: %s", (_what, evidence) => {
+    expect(word(decide({ ...evidence(), keys }))).toBe("signed");
+  });
+
+  test("one that takes more than its share has what the others leave", () => {
+    const large = commitBytes({ version: "x".repeat(2 ** 20) });
+    const commit = found(large, writeCommitMeta([...junk.slice(0, 40), sign(alice, large)]));
+    expect(word(decide({ commits: [commit], keys }))).toBe("signed");
+    expect(word(decide({ commits: [...decoys(5, 2 ** 21), commit], keys }))).toBe("signed");
+  });
+
+  test("whose signature it is said to be is tried first", () => {
+    const large = commitBytes({ version: "x".repeat(2 ** 20) });
+    const commitmeta = junk.slice(0, 60).reduce((meta, signature) => appendSignature(meta, signature, mallory.id), new Uint8Array());
+    const commit = found(large, appendSignature(commitmeta, sign(alice, large), alice.id));
+    expect(word(decide({ commits: [...decoys(50, 2 ** 21), commit], keys }))).toBe("signed");
+  });
+
+  /** Counts how often somebody asks for its detached metadata. */
+  function watched(commit: FoundCommit): FoundCommit & { readonly asked: () => number } {
+    let asked = 0;
+    return { ...commit, get commitmeta() { return asked++, commit.commitmeta; }, asked: () => asked };
+  }
+
+  test("more is only looked for when it is needed, and once; what is wrong with the rest only when nothing counts", () => {
+    let times = 0;
+    const later = (commits: FoundCommit[]) => () => (times++, commits);
+    expect(word(decide({ commits: [signedBy(release, alice)], further: later([]) }))).toBe("signed");
+    expect(times).toBe(0);
+    const near = watched(found(second, aliceMeta, OTHER));
+    expect(word(decide({ commits: [near], further: later([signedBy(release, alice)]) }))).toBe("signed");
+    expect([times, near.asked()]).toEqual([1, 0]);
+    expect(word(decide({ commits: [near], further: later([found(release, undefined)]) }))).toBe("SR-E226");
+    expect([times, near.asked()]).toEqual([2, 1]);
+    expect(word(decide({ further: later([]) }))).toBe("SR-E107");
+    expect(word(decide({ commits: decoys(30), further: later(decoys(40)) }))).toBe("SR-E229");
+  });
+
+  test("a damaged commit of many megabytes is not looked into", () => {
+    const bytes = commitBytes({ version: "x".repeat(2 ** 20) });
+    expect(word(decide({ commits: [found(bytes.subarray(0, -1), aliceMeta, objectId(bytes))] }))).toBe("SR-E226");
+    // and of smaller ones not as many as there may be
+    const many = Array.from({ length: 64 }, (_, index) => found(new Uint8Array(2 ** 19).fill(index), aliceMeta, OTHER));
+    const { reasons } = decide({ commits: many });
+    const explained = reasons.filter((reason) => reason.includes("no whole commit")).length;
+    expect(explained).toBeGreaterThan(0);
+    expect(explained).toBeLessThan(20);
+  });
+});
+
 describe("two files that both ask for signatures", () => {
   /** alice for the [trust] table, bob for prepare-root.conf. */
   const both = (evidence: Omit<Found, "keys">, changes: Partial<TrustPolicy> = {}, keys: readonly (readonly TrustedKey[])[] = [trusted(alice), trusted(bob)]): Verdict =>
