@@ -10,7 +10,7 @@ import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, HERE, isErrno, ERRNO, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
 import { openFile } from "../repository/repository.ts";
 import { deploymentCommits, judgeDeployment } from "../trust/deployment.ts";
-import { demandsVerity, type Evidence, type FoundCommit, judgeWish, PREPARE_ROOT, type Verdict } from "../trust/index.ts";
+import { demandsVerity, type Evidence, type FoundCommit, judgeWish, type Verdict } from "../trust/index.ts";
 import { judgeImage } from "./authenticate.ts";
 import type { Decision } from "./decide.ts";
 import { type Judgement, ostreeCommit, type Place } from "./evidence.ts";
@@ -108,11 +108,8 @@ export function decideDeployment(options: BootOptions, inputs: Inputs): Decision
   };
 }
 
-/** The file of the key that has signed, as OSTree's own configuration names it where that asks for a signature. */
-function keyFile(verdict: Verdict): string | undefined {
-  const signers = verdict.allowed ? (verdict.voucher?.signers ?? []) : [];
-  return (signers.find(({ requirement }) => requirement === PREPARE_ROOT) ?? signers[0])?.origin;
-}
+/** The file of the key that has signed. Where OSTree's own configuration asks for a signature, that requirement is the first one. */
+const keyFile = (verdict: Verdict): string | undefined => (verdict.allowed ? verdict.voucher?.signers[0]?.origin : undefined);
 
 function openImage(deployment: Deployment, inputs: Inputs): Descriptor {
   const asked = judgeWish(inputs.policy.trust, inputs.ostree.wish);

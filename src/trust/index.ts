@@ -6,4 +6,4 @@
 export { type AbsenceVerdict, type EnforcementVerdict, judgeAbsence, judgeEnforcement, judgeTestRoot } from "./around.ts";
 export type { Evidence, FoundCommit, FoundSignature, Voucher } from "./evidence.ts";
 export { type Allowed, judge, type JudgeInput, type Measurement, type Refused, type Verdict } from "./judge.ts";
-export { asksForSignatures, demandsVerity, judgeWish, policyOf, PREPARE_ROOT, raiseWish, replacePrepareRoot, type Requirement, type Said, type TrustPolicy } from "./policy.ts";
+export { asksForSignatures, demandsVerity, judgeWish, policyOf, raiseWish, replacePrepareRoot, type Requirement, type Said, type TrustPolicy } from "./policy.ts";

@@ -49,7 +49,7 @@ export interface Said {
 }
 
 export const TABLE = "[trust]";
-export const PREPARE_ROOT = "prepare-root.conf";
+const PREPARE_ROOT = "prepare-root.conf";
 
 const LEVELS: Readonly<Record<TrustLevel, number>> = { none: 0, verity: 1, signed: 2 };
 const WISHES: Readonly<Record<ComposefsWish, number>> = { no: 0, maybe: 1, yes: 2, verity: 3, signed: 4 };
