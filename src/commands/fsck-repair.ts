@@ -95,7 +95,7 @@ class Repair {
       const sizeOf = (other: string): number | undefined => objects.wanted.get(other) ?? objects.size(Uint8Array.fromHex(other));
       const sizes = new Set([...objects.bad.keys()].map(sizeOf).filter((size) => size !== undefined));
       for (const candidate of this.#source.candidates(id, sizeOf(hex), sizes)) {
-        const { result, size } = stageObject(contents, id, candidate, requireVerity ? "required" : "tried", this.#drafts.directory);
+        const { result, size } = stageObject(contents, id, candidate, sizeOf(hex), requireVerity ? "required" : "tried", this.#drafts.directory);
         if (result === "staged") return size;
         reason = result === "wrong content" ? "what the source has there has other content" : "the copy cannot have fs-verity on this filesystem";
       }

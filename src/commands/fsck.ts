@@ -50,6 +50,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const from = parsed.value("repair");
   const jobs = parsed.value("jobs") ?? "0";
   if (!/^\d{1,3}$/.test(jobs)) throw new SealrootError("SR-E100", { summary: `--jobs ${JSON.stringify(jobs)} is no number`, next: "see: sealroot fsck --help" });
+  // what a repair writes is for everybody to read, as what image create writes
+  if (from !== undefined) process.umask(0o022);
   lockRepository(contents, from === undefined ? "shared" : "exclusive", parsed.flag("wait"));
   const named = parsed.value("image");
   const image = named === undefined ? undefined : requireImage(contents, named).name;
