@@ -19,6 +19,7 @@ export const help: CommandHelp = {
     repo: REPOSITORY_OPTION,
     ...DEPLOYED_OPTIONS,
     "keep-signed": { kind: "flag", help: "a commit or signature keeps its image too" },
+    "ignore-missing": { kind: "value", value: "DIGEST", repeat: true, help: "a deployment or boot entry may name this image, which is not here" },
     "dry-run": { kind: "flag", help: "only say what would be removed" },
     list: { kind: "flag", help: "with --dry-run: every path that would be removed, one a line, and nothing else" },
     wait: WAIT_OPTION,
@@ -38,9 +39,9 @@ export function run(argv: readonly string[]): number {
   using progress = openProgress();
   const deployed = deployedOf(parsed, contents.directory.label);
   const roots: Root[] = deployed.images.map(({ digest, by }) => ({ name: digest, by }));
-  if (parsed.flag("keep-signed")) roots.push(...contents.commitDirectories().map((digest) => ({ name: digest, by: `commits/${digest}` })));
+  if (parsed.flag("keep-signed")) roots.push(...contents.commitDirectories().map((digest) => ({ name: digest, by: `commits/${digest}`, optional: true })));
   const paths: string[] = [];
-  const plan = planGc(contents, roots, progress, parsed.flag("list") ? (path) => void paths.push(path) : undefined);
+  const plan = planGc(contents, roots, new Set(parsed.all("ignore-missing")), progress, parsed.flag("list") ? (path) => void paths.push(path) : undefined);
   if (!dryRun) performGc(contents, plan, progress);
   progress.clear();
   if (parsed.flag("list")) {

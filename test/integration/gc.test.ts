@@ -1,7 +1,7 @@
 /** gc on repositories that composefs-rs has written: what it keeps, what goes, and that it does nothing where it cannot know. */
 
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { CATALOGUE } from "../../src/errors/index.ts";
 import { expectOneBlock } from "../support/refusal.ts";
 import { KINDS, TestRepository } from "../support/repositories.ts";
@@ -99,6 +99,47 @@ describe("kept by", () => {
   });
 });
 
+describe("without its link, as a power cut in the middle of a deployment leaves it, is kept", () => {
+  for (const kind of KINDS) {
+    test(`a deployed image, ${kind}`, () => {
+      using repository = new TestRepository(kind);
+      const { unnamed } = repository;
+      mkdirSync(`${repository.top}/state/deploy/${unnamed}`, { recursive: true });
+      rmSync(repository.at(`images/${unnamed}`));
+      repository.write(`composefs/sealroot/recipes/${unnamed}.json`, "{}");
+      const before = repository.listing();
+      const { value } = repository.json("gc");
+      expect(value["removed"]).toMatchObject({ objects: 0, images: [], recipes: [] });
+      expect(repository.listing()).toEqual(before);
+    });
+  }
+
+  test("an image that a stream names, and the stream that another one names", () => {
+    using repository = new TestRepository("sha256-v1");
+    const { unnamed } = repository;
+    rmSync(repository.at(`images/${unnamed}`));
+    const other = { chunks: new Uint8Array(0), contentType: 0x66696e616d69636fn };
+    const inner = repository.put(splitstream({ named: [["composefs.image", unnamed]], ...other }));
+    const plain = repository.put(new TextEncoder().encode("a file"));
+    repository.link("streams/a", repository.put(splitstream({ named: [["config", inner], ["file", plain], ["gone", "a".repeat(64)]], ...other })));
+    mkdirSync(repository.at("streams/refs"));
+    symlinkSync("../a", repository.at("streams/refs/a"));
+    const before = repository.listing();
+    expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 0 });
+    expect(repository.listing()).toEqual(before);
+  });
+});
+
+test("an image that is named and not here is given up only by name", () => {
+  using repository = new TestRepository("sha256-v1");
+  const [first, second] = ["a".repeat(64), "b".repeat(64)];
+  for (const digest of [first, second]) mkdirSync(`${repository.top}/state/deploy/${digest}`, { recursive: true });
+  const { stderr } = repository.run("gc", "--ignore-missing", first);
+  expectOneBlock(stderr, "SR-E542");
+  expect(stderr).toContain(`--ignore-missing ${second}`);
+  expect(repository.json("gc", "--ignore-missing", first, "--ignore-missing", second).value["removed"]).toMatchObject({ objects: 2 });
+});
+
 /** What makes it impossible to know what is needed. */
 const UNREADABLE: Readonly<Record<string, (repository: TestRepository) => void>> = {
   "a reference to nothing": (repository) => rmSync(repository.at(`images/${repository.kept}`)),
@@ -109,6 +150,23 @@ const UNREADABLE: Readonly<Record<string, (repository: TestRepository) => void>>
     repository.link("streams/a", repository.put(new TextEncoder().encode("no stream")));
     mkdirSync(repository.at("streams/refs"));
     symlinkSync("../a", repository.at("streams/refs/a"));
+  },
+  "a deployed image that is not there": (repository) => void mkdirSync(`${repository.top}/state/deploy/${"a".repeat(64)}`, { recursive: true }),
+  "an image whose link leads to another one": (repository) => {
+    const { kept, unnamed } = repository;
+    rmSync(repository.at(`images/${kept}`));
+    repository.link(`images/${kept}`, unnamed);
+  },
+  "an image that has another one's content": (repository) => {
+    const { kept, unnamed } = repository;
+    writeFileSync(repository.objectPath(kept), readFileSync(repository.objectPath(unnamed)));
+  },
+  "a stream that has another one's content": (repository) => {
+    const digest = repository.put(splitstream({ named: [["composefs.image", repository.unnamed]], chunks: new Uint8Array(0), contentType: 0x66696e616d69636fn }));
+    repository.link("streams/a", digest);
+    mkdirSync(repository.at("streams/refs"));
+    symlinkSync("../a", repository.at("streams/refs/a"));
+    writeFileSync(repository.objectPath(digest), splitstream({ chunks: new Uint8Array(0), contentType: 0x66696e616d69636fn }));
   },
   "a boot entry of a later version": (repository) => repository.write("boot/loader/entries/a.conf", `linux /v\noptions composefs.digest=v9-sha256-12:${"a".repeat(64)}\n`),
   "a unified kernel image that is damaged": (repository) => repository.write("boot/EFI/Linux/a.efi", "MZ and nothing else"),
