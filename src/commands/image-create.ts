@@ -7,7 +7,7 @@ import { SealrootError } from "../errors/index.ts";
 import { descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
 import { type Descriptor, isTerminal, O, openPath, SyscallError } from "../linux/index.ts";
 import type { StoreCounts } from "../repository/object-store.ts";
-import { checkReference } from "../repository/publish.ts";
+import { checkReference, checkReferenceFree } from "../repository/publish.ts";
 import { Repository, unreadable } from "../repository/repository.ts";
 import { repositorySettings, RepositoryWriter } from "../repository/writer.ts";
 import { type CommandHelp, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
@@ -162,6 +162,7 @@ function create(parsed: ParsedArguments, path: string, reference: string | undef
   process.umask(0o022);
   const repository = repositoryDirectory(parsed.value("repo") ?? DEFAULT_REPOSITORY);
   using writer = new RepositoryWriter(repository, parsed.flag("wait"));
+  if (reference !== undefined) checkReferenceFree(writer.repository.directory, reference);
   const recipe = chooseRecipe(parsed, writer.algorithm, writer.format);
   const { tree, threads } = read(parsed, path, recipe, writer);
   let size = 0;

@@ -9,7 +9,7 @@ import { demandsVerity } from "../repository/fsck.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { objectName } from "../repository/object-name.ts";
 import { ObjectSource } from "../repository/object-source.ts";
-import { checkReference, publishImage } from "../repository/publish.ts";
+import { checkReference, checkReferenceFree, publishImage } from "../repository/publish.ts";
 import { hasContent, placeObject, replaceObject, stageObject } from "../repository/repair.ts";
 import { openFile } from "../repository/repository.ts";
 import { pathText } from "../tree/diff.ts";
@@ -52,6 +52,7 @@ export function run(argv: readonly string[]): number {
   process.umask(0o022);
   using contents = openRepository(parsed);
   lockRepository(contents, "shared", parsed.flag("wait"));
+  if (reference !== undefined) checkReferenceFree(contents.directory, reference);
   using operand = new ImageOperand(path, openImageFile(path), undefined, undefined);
   const image = operand.read(contents.algorithm);
   checkDigest(image, parsed.value("digest"), path);

@@ -115,6 +115,7 @@ export function removeTemporary(contents: RepositoryContents, temporary: readonl
 
 /** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
 export function replaceImageLink({ directory }: RepositoryContents, digest: string, drafts: DirectoryDescriptor): void {
+  makeDirectory(directory, "images", 0o755);
   using images = openInside(directory, "images", DIRECTORY);
   if (images === undefined) return;
   placeLink(drafts, images, digest, `../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
