@@ -14,7 +14,18 @@ export const LARGEST_IMAGE = 2 ** 31;
 
 /** @param file at its beginning @throws SealrootError: the reader's for what is no image, SR-E214 when the disk fails */
 export function readImageFile(file: Descriptor): ParsedImage {
-  return readImage(readWhole(file));
+  const bytes = readWhole(file);
+  return naming(file.label, () => readImage(bytes));
+}
+
+/** Reads an image, and says which one it is when it is refused: the reader knows bytes only. @param name path, or what it was called */
+export function naming<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SealrootError) || error.details.some(([label]) => label === "image")) throw error;
+    throw new SealrootError(error.code, { summary: error.message, details: [["image", name], ...error.details], meaning: error.meaning, next: error.next, cause: error.cause });
+  }
 }
 
 export function readWhole(file: Descriptor): Uint8Array {

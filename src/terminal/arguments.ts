@@ -72,9 +72,15 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   const [least, most] = help.operandCount ?? [0, 0];
-  if (operands.length < least) refuse(`${help.operands ?? "an operand"} is missing`);
+  if (operands.length < least) refuse(`${missing(help.operands, operands.length)} is missing`);
   if (operands.length > most) refuse(`unexpected operand "${operands[most] ?? ""}"`);
   return { operands, flag: (name) => flags.has(name), value: (name) => values.get(name)?.[0], all: (name) => values.get(name) ?? [] };
+}
+
+/** The first operand that was not given, where each is one word of the usage line. */
+function missing(operands = "an operand", given: number): string {
+  const names = operands.split(" ");
+  return names.every((name) => /^[A-Z]+$/.test(name)) ? (names[given] ?? operands) : operands;
 }
 
 /** The text of `sealroot NAME --help`. */
