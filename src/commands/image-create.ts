@@ -13,7 +13,7 @@ import { repositorySettings, RepositoryWriter } from "../repository/writer.ts";
 import { type CommandHelp, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import type { Tree } from "../tree/index.ts";
-import { imageArgument } from "./image-operand.ts";
+import { imageArgument, warnInsecureArgument } from "./image-operand.ts";
 import { DEFAULT_REPOSITORY, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 import { openProgress } from "./progress.ts";
@@ -41,14 +41,14 @@ export const help: CommandHelp = {
     "digest-only": { kind: "flag", help: "store nothing; without --repo, --algorithm says which hash" },
     "algorithm": { kind: "value", value: "NAME", help: "sha256 or sha512, with --digest-only (default: the repository's, or sha512)" },
     "print-karg": { kind: "flag", help: "print the kernel argument that boots the image, and nothing else" },
-    "threads": { kind: "value", value: "N", help: "threads that hash and store (default: one for each processor)" },
+    "threads": { kind: "value", value: "N", help: "threads that hash and store, from 1 to 999 (default: one for each processor)" },
     "wait": WAIT_OPTION,
     "json": { kind: "flag", help: "print JSON" },
   },
   examples: [
     ["sealroot image create --repo /mnt/composefs --name os/42 rootfs", "an image that boots, kept under a name"],
     ["sealroot image create --digest-only --print-karg rootfs", "what the command line of a unified kernel image is to hold"],
-    ["sealroot image create --recipe mkcomposefs --repo repo tree", "an image with the digest that mkcomposefs prints"],
+    ["sealroot image create --recipe mkcomposefs --digest-only --algorithm sha256 --format v0 tree", "the digest that mkcomposefs prints of a tree without whiteouts (of others: --format v1)"],
   ],
 };
 
@@ -184,6 +184,7 @@ function report(parsed: ParsedArguments, made: Made, reference: string | undefin
   const karg = imageArgument(recipe.format, recipe.algorithm, digest, secure === false, false);
   if (parsed.flag("print-karg")) {
     print(`${karg}\n`);
+    if (secure === false) warnInsecureArgument();
     return;
   }
   if (parsed.flag("json")) {

@@ -114,7 +114,7 @@ const lie = (image: string, file: string, said: number, found: number): Sealroot
 /**
  * By id in hexadecimal digits, with the first file that has this content. An object that is there and is not what its name says counts as
  * missing: the image would boot, and its files not be readable, or hold something else.
- * @throws SealrootError SR-E503 when an object is right and the image says another size, SR-E546 for an image of another algorithm
+ * @throws SealrootError SR-E503 when an object is right and the image says another size, SR-E527 for an image of another algorithm
  */
 function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadOperand, image: string, verity: "required" | "tried", advance: (bytes: number) => void): Map<string, { readonly size: number; readonly path: string }> {
   const sizes = new Map<string, number>();
@@ -133,9 +133,9 @@ function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadO
     else if (statAt(file).size !== size) throw lie(image, nameOf(inode), size, statAt(file).size);
     advance(size);
   }, (inode) => {
-    throw new SealrootError("SR-E546", {
+    throw new SealrootError("SR-E527", {
       summary: `the image is not for a ${contents.algorithm} repository`,
-      details: [["file", nameOf(inode)], ["found", `content in no object of that algorithm${algorithm === contents.algorithm ? "" : `; the image's objects are of ${algorithm}`}`]],
+      details: [["image", image], ["file", nameOf(inode)], ["found", `content in no object of that algorithm${algorithm === contents.algorithm ? "" : `; the image's objects are of ${algorithm}`}`]],
       meaning: "an image names its objects by digests of one algorithm, and a repository has objects of one",
       next: "build it with the repository's algorithm, or make a repository of the other",
     });
