@@ -13,7 +13,7 @@ import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, isErrno, ERRNO, O, openAt, removeDirectory, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { directoryEntries, removeAt, syncFilesystem } from "../linux/entries.ts";
 import { COMMITS, commitDirectory } from "./commits.ts";
-import type { Foreign, Link, RepositoryContents } from "./contents.ts";
+import { FILE_NO_LINK, type Foreign, type Link, REFERENCES, type RepositoryContents } from "./contents.ts";
 import { Marker, unreadableRoot } from "./gc-mark.ts";
 import type { IdSet } from "./id-set.ts";
 import { RECIPES, STAGING } from "./own.ts";
@@ -67,6 +67,9 @@ export interface GcPlan {
 export function planGc(contents: RepositoryContents, roots: readonly Root[], missing: ReadonlySet<string>, watcher: GcWatcher, dead: (path: string, bytes: number) => void = () => undefined): GcPlan {
   const images = contents.category("images");
   const streams = contents.category("streams");
+  for (const { path, found } of [...images.foreign, ...streams.foreign]) if (!isForeignImage(path, found)) throw unreadableRoot(path, found);
+  // composefs-rs would follow it, and name what lies elsewhere
+  for (const { name, path } of [...images.links, ...streams.links]) if (name === REFERENCES) throw unreadableRoot(path, "a symbolic link, not a directory");
   const notes: string[] = [];
   const marker = new Marker(contents, [...images.links, ...streams.links], watcher);
   watcher.begin("looking for what is needed");
@@ -89,6 +92,9 @@ export function planGc(contents: RepositoryContents, roots: readonly Root[], mis
   for (const { path } of images.foreign) marker.keepForeignImage(path);
   return { ...planSweep(contents, marker, [...images.links, ...streams.links], watcher, dead), notes: [...notes, ...marker.notes], kept: marker.kept() };
 }
+
+/** A file in `images/` may be an image, and then says what it needs. Anything else may keep what nobody knows. */
+const isForeignImage = (path: string, found: string): boolean => found === FILE_NO_LINK && /^images\/[^/]+$/.test(path) && path !== `images/${REFERENCES}`;
 
 const missingRoot = (name: string, by: string): SealrootError =>
   new SealrootError("SR-E542", {
@@ -146,8 +152,8 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
     for (const { path } of plan.links) removeAt(directory, path);
     for (const path of plan.temporary) removeAt(directory, path);
     removeOwn(contents, plan.recipes);
-    // an object must not be gone on the disk while a link to it is there
-    if (plan.links.length > 0) syncFilesystem(directory);
+    // an object must not be gone on the disk while a link to it is there: not even one that an interrupted run has removed
+    if (plan.links.length > 0 || plan.objects > 0) syncFilesystem(directory);
     for (const prefix of contents.objectDirectories()) {
       using below = contents.openObjectDirectory(prefix);
       if (below === undefined) continue;

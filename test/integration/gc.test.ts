@@ -2,10 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { CATALOGUE } from "../../src/errors/index.ts";
 import { expectOneBlock } from "../support/refusal.ts";
+import { faultyProgram } from "../support/program.ts";
 import { KINDS, TestRepository } from "../support/repositories.ts";
 import { splitstream } from "../support/splitstream.ts";
+import { TemporaryDirectory } from "../support/temporary.ts";
 
 /** What cfsctl gc --dry-run says of them. */
 const CFSCTL = { "sha256-v1": 16469, "sha512-v1": 16469, "sha256-v2": 4181, "sha512-v2": 4181 } as const;
@@ -53,6 +56,11 @@ const ROOTS: Readonly<Record<string, (repository: TestRepository, digest: string
     symlinkSync("../../oci-manifest-sha256:1", repository.at("streams/refs/oci/localhost%2Fx"));
   },
 };
+
+function sh(script: string): void {
+  const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", script]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
+}
 
 /** The smallest file that is read as a unified kernel image. */
 function uki(commandLine: string): Uint8Array {
@@ -130,6 +138,26 @@ describe("without its link, as a power cut in the middle of a deployment leaves 
   });
 });
 
+test("a reference whose name is not UTF-8 is not passed over", () => {
+  using repository = new TestRepository("sha256-v1");
+  const { unnamed } = repository;
+  sh(`cd ${repository.at("images/refs")} && ln -s ../${unnamed} "$(printf 'a\\377')"`);
+  expectOneBlock(repository.run("gc").stderr, "SR-E542");
+  expect(repository.exists(`images/${unnamed}`)).toBe(true);
+});
+
+test("what an interrupted run has begun is on the disk before objects go", () => {
+  using repository = new TestRepository("sha256-v1");
+  repository.put(new TextEncoder().encode("an object alone"));
+  rmSync(repository.at(`images/${repository.unnamed}`));
+  using files = new TemporaryDirectory();
+  const log = join(files.path, "log");
+  const done = Bun.spawnSync([...faultyProgram(), "gc", "--repo", repository.path], { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", FAULTS: JSON.stringify({ log }) } });
+  expect(done.exitCode).toBe(0);
+  const calls = readFileSync(log, "utf8").split("\n").map((line) => line.split(" ")[1]);
+  expect(calls.filter((call) => call === "syncfs" || call === "unlinkat")).toEqual(["syncfs", "unlinkat", "unlinkat", "unlinkat"]);
+});
+
 test("an image that is named and not here is given up only by name", () => {
   using repository = new TestRepository("sha256-v1");
   const [first, second] = ["a".repeat(64), "b".repeat(64)];
@@ -168,6 +196,12 @@ const UNREADABLE: Readonly<Record<string, (repository: TestRepository) => void>>
     symlinkSync("../a", repository.at("streams/refs/a"));
     writeFileSync(repository.objectPath(digest), splitstream({ chunks: new Uint8Array(0), contentType: 0x66696e616d69636fn }));
   },
+  "a directory of references that is a link": (repository) => sh(`cd ${repository.at("images")} && mv refs other && ln -s other refs && mv other ..`),
+  "a file as directory of references": (repository) => sh(`cd ${repository.at("images")} && rm -r refs && touch refs`),
+  "a reference that is a file": (repository) => repository.write("composefs/images/refs/a", repository.unnamed),
+  "a directory among the images": (repository) => void mkdirSync(repository.at("images/a")),
+  "a file among the streams": (repository) => repository.write("composefs/streams/a", "x"),
+  "a file among the images that is another one's": (repository) => sh(`cd ${repository.at("images")} && rm ${repository.unnamed} && cp ${repository.kept} ${repository.unnamed}`),
   "a boot entry of a later version": (repository) => repository.write("boot/loader/entries/a.conf", `linux /v\noptions composefs.digest=v9-sha256-12:${"a".repeat(64)}\n`),
   "a unified kernel image that is damaged": (repository) => repository.write("boot/EFI/Linux/a.efi", "MZ and nothing else"),
   "a boot entry that is a directory": ({ top }) => void mkdirSync(`${top}/boot/loader/entries/a.conf`, { recursive: true }),
@@ -195,7 +229,7 @@ describe("removes nothing with", () => {
 
 test("what is no part of a repository is left alone, and what was not finished goes", () => {
   using repository = new TestRepository("sha256-v1");
-  const foreign = ["objects/README", "objects/ab/short", "images/a-file", "streams/b-file", "bootc/storage/x", "objects/ab/.hidden"];
+  const foreign = ["objects/README", "objects/ab/short", "images/a-file", "bootc/storage/x", "objects/ab/.hidden"];
   for (const path of foreign) repository.write(`composefs/${path}`, "x");
   for (const path of ["objects/.tmp-object-aaaaaaaaaaaa", "objects/ab/.tmp-object-bbbbbbbbbbbb"]) repository.write(`composefs/${path}`, "x");
   symlinkSync("x", repository.at(".symlink-cccccccccccc"));
