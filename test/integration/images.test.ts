@@ -150,7 +150,7 @@ describe("importing what the C tool made", () => {
     expectOneBlock(repository.run("image import", file, "--name", "../x").stderr, "SR-E100");
     expect(repository.listing()).toEqual(before);
     using other = new TestRepository("sha512-v1");
-    expectOneBlock(other.run("image import", file, "--objects", store).stderr, "SR-E546");
+    expectOneBlock(other.run("image import", file, "--objects", store).stderr, "SR-E527");
     const { exit, value } = repository.json("image import", file, "--allow-missing");
     expect(exit).toBe(0);
     expect((value["missing"] as unknown[]).length).toBeGreaterThan(0);
