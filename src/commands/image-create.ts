@@ -118,7 +118,7 @@ function read(parsed: ParsedArguments, path: string, recipe: Recipe, writer: Rep
   using source = openSource(path);
   using progress = openProgress();
   progress.begin("looking at what is there");
-  progress.begin("reading", isTerminal(2) ? countSource(source, recipe) : {});
+  progress.begin("reading", isTerminal(2) ? countSource(source, recipe, () => progress.advance(1)) : {});
   const threads = parsed.value("threads");
   let used = 1;
   const tree = readSource(source, recipe, {

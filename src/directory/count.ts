@@ -14,23 +14,25 @@ const DEEPEST = 256;
 /**
  * Names, and bytes in files: as the recipe has them, a file with several names once. A file that cannot be looked at counts nothing:
  * whoever reads it says what is wrong.
- * @param source opened for reading; its own listing is not used up
+ * @param source opened for reading; its own listing is not used up @param found hears of each name
  */
-export function countSource(source: Pick<Descriptor, "fd">, { emptied, inlineLimit }: Pick<Recipe, "emptied" | "inlineLimit">): { readonly items: number; readonly bytes: number } {
-  return new Counter(new Set(emptied.map(({ name }) => name)), inlineLimit).count(source.fd);
+export function countSource(source: Pick<Descriptor, "fd">, { emptied, inlineLimit }: Pick<Recipe, "emptied" | "inlineLimit">, found: () => void = () => undefined): { readonly items: number; readonly bytes: number } {
+  return new Counter(new Set(emptied.map(({ name }) => name)), inlineLimit, found).count(source.fd);
 }
 
 class Counter {
   readonly #emptied: ReadonlySet<string>;
   readonly #inlineLimit: number;
+  readonly #found: () => void;
   readonly #status = new FileStatus();
   /** Files with several names that were met. */
   readonly #linked = new Set<string>();
   #items = 0;
   #bytes = 0;
 
-  constructor(emptied: ReadonlySet<string>, inlineLimit: number) {
+  constructor(emptied: ReadonlySet<string>, inlineLimit: number, found: () => void) {
     this.#emptied = emptied;
+    this.#found = found;
     this.#inlineLimit = inlineLimit;
   }
 
@@ -46,6 +48,7 @@ class Counter {
     try {
       listNames({ fd, label: "" }, (buffer, start, end, type) => {
         this.#items += 1;
+        this.#found();
         if (type === DIRECTORY) directories.push(buffer.slice(start, end));
         else if (type === REGULAR || type === UNKNOWN) this.#file(fd, buffer.subarray(start, end));
       });
