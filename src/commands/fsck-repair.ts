@@ -41,6 +41,7 @@ class Repair {
   readonly #drafts: Drafts;
   readonly #watcher: FsckWatcher;
   readonly #paths: string[] = [];
+  readonly #unlinked: { readonly path: string; readonly reason: string }[] = [];
   readonly #failed = new Map<string, string>();
   /** Images that are staged, with their sizes and the objects that they need and that were not there. */
   readonly #images = new Map<string, { readonly size: number; readonly needs: readonly string[] }>();
@@ -75,10 +76,15 @@ class Repair {
     }
     for (const { path, digest, needs } of wrongLinks) {
       if (objects.bad.has(digest) || needs.some((need) => objects.bad.has(need))) continue;
-      replaceImageLink(contents, digest, this.#drafts.directory);
-      this.#paths.push(path);
+      try {
+        replaceImageLink(contents, digest, this.#drafts.directory);
+        this.#paths.push(path);
+      } catch (error) {
+        if (!(error instanceof SealrootError)) throw error;
+        this.#unlinked.push({ path, reason: "something that is no link has its name" });
+      }
     }
-    return { links: this.#fsck.checkLinks(), paths: this.#paths, failed: [...this.#failed].map(([hex, reason]) => ({ path: pathOf(hex), reason })) };
+    return { links: this.#fsck.checkLinks(), paths: this.#paths, failed: [...[...this.#failed].map(([hex, reason]) => ({ path: pathOf(hex), reason })), ...this.#unlinked] };
   }
 
   #handled(): number {
@@ -95,7 +101,7 @@ class Repair {
       const sizeOf = (other: string): number | undefined => objects.wanted.get(other) ?? objects.size(Uint8Array.fromHex(other));
       const sizes = new Set([...objects.bad.keys()].map(sizeOf).filter((size) => size !== undefined));
       for (const candidate of this.#source.candidates(id, sizeOf(hex), sizes)) {
-        const { result, size } = stageObject(contents, id, candidate, requireVerity ? "required" : "tried", this.#drafts.directory);
+        const { result, size } = stageObject(contents, id, candidate, sizeOf(hex), requireVerity ? "required" : "tried", this.#drafts.directory);
         if (result === "staged") return size;
         reason = result === "wrong content" ? "what the source has there has other content" : "the copy cannot have fs-verity on this filesystem";
       }

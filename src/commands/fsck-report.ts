@@ -83,7 +83,7 @@ export function reportOf(fsck: Fsck, links: LinkFindings, deployed: Deployed, re
     foreign: [...objects.foreign, ...images.foreign, ...streams.foreign],
     notes: [
       ...deployed.notes,
-      ...deployed.images.filter(({ digest, kind }) => kind === "boot entry" && !known.has(digest)).map(({ by, digest }) => `${by} names ${digest}, which is not in this repository`),
+      ...deployed.images.filter(({ digest, kind }) => kind === "boot entry" && !known.has(digest) && !links.problems.some(({ path }) => path === `images/${digest}`)).map(({ by, digest }) => `${by} names ${digest}, which is not in this repository`),
       ...orphans.map((digest) => `commits/${digest} speaks for an image that is not here`),
     ],
   };
@@ -97,7 +97,7 @@ export function fsckText(report: FsckReport, style: Style): string {
   const lines: string[] = [];
   const allRead = report.image === null && !problems.some((problem) => (problem.kind === "object" ? problem.hurts.some(({ whole }) => whole) : problem.kind !== "reference"));
   for (const problem of problems.slice(0, MOST_PROBLEMS)) {
-    lines.push(`${style.red(style.bold(problem.path))}  ${problem.kind === "object" ? `${problem.fault}: ` : ""}${printable(problem.found)}`);
+    lines.push(`${style.red(style.bold(printable(problem.path)))}  ${problem.kind === "object" ? `${problem.fault}: ` : ""}${printable(problem.found)}`);
     if (problem.kind !== "object") {
       lines.push(...problem.neededBy.map((by) => `  ${style.dim("needed by")}  ${printable(by)}`));
       continue;

@@ -27,7 +27,7 @@ export const help: CommandHelp = {
     quick: { kind: "flag", help: "images, links, streams and references; of objects only that they are there, with the right size" },
     repair: { kind: "value", value: "FROM", help: "replace what is bad or missing by good copies from this directory" },
     ...DEPLOYED_OPTIONS,
-    jobs: { kind: "value", value: "N", help: "processes that hash objects (default: one for each processor)" },
+    jobs: { kind: "value", value: "N", help: "processes that hash objects, from 1 to 999 (default: one for each processor)" },
     wait: WAIT_OPTION,
     json: { kind: "flag", help: "print JSON" },
     shard: { kind: "value", help: "", hidden: true },
@@ -48,19 +48,21 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const from = parsed.value("repair");
-  const jobs = parsed.value("jobs") ?? "0";
-  if (!/^\d{1,3}$/.test(jobs)) throw new SealrootError("SR-E100", { summary: `--jobs ${JSON.stringify(jobs)} is no number`, next: "see: sealroot fsck --help" });
+  const jobs = parsed.value("jobs");
+  if (jobs !== undefined && !/^[1-9]\d{0,2}$/.test(jobs)) throw new SealrootError("SR-E100", { summary: `--jobs is a number from 1 to 999, not ${JSON.stringify(jobs)}`, next: "see: sealroot fsck --help" });
+  // what a repair writes is for everybody to read, as what image create writes
+  if (from !== undefined) process.umask(0o022);
   lockRepository(contents, from === undefined ? "shared" : "exclusive", parsed.flag("wait"));
   const named = parsed.value("image");
   const image = named === undefined ? undefined : requireImage(contents, named).name;
   using progress = openProgress();
-  const fsck = new Fsck(contents, { quick: parsed.flag("quick"), image }, progress);
+  const deployed = tryDeployed(() => deployedOf(parsed, contents.directory.label));
+  const fsck = new Fsck(contents, { quick: parsed.flag("quick"), image, roots: deployed.images.map(({ digest }) => digest) }, progress);
   if (image !== undefined || parsed.flag("quick")) fsck.checkObjects();
-  else await checkAllObjects(fsck, contents.directory.label, Number(jobs), progress);
+  else await checkAllObjects(fsck, contents.directory.label, Number(jobs ?? 0), progress);
   let links = fsck.checkLinks();
   const repaired = from === undefined ? undefined : repairAll(fsck, links, from, progress);
   if (repaired !== undefined) links = repaired.links;
-  const deployed = tryDeployed(() => deployedOf(parsed, contents.directory.label));
   const report = reportOf(fsck, links, deployed, repaired, parsed.flag("quick"), image);
   progress.clear();
   return finish(report, contents, parsed.flag("json"), from !== undefined);

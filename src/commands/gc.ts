@@ -1,7 +1,9 @@
 /** `sealroot gc`: removes from a repository what nothing needs any more. */
 
+import type { DeployedMachine } from "../deployments/index.ts";
+import { SealrootError } from "../errors/index.ts";
 import { planGc, type GcPlan, performGc, type Root } from "../repository/gc.ts";
-import { type CommandHelp, fewLines, parseArguments, printable } from "../terminal/index.ts";
+import { type CommandHelp, fewLines, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
 import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
@@ -13,12 +15,15 @@ export const help: CommandHelp = {
   summary: "Remove from a repository what nothing needs any more.",
   description:
     "Kept is what references (images/refs, streams/refs), deployments (state/deploy), boot entries and unified kernel images name, the\n" +
-    "running system's image, and all that these refer to. If one of them cannot be read nothing is removed. An image that nothing names\n" +
-    "goes, and its signatures with it. What is no part of a repository is left alone.",
+    "running system's image and what it has mounted, and all that these refer to. If one of them cannot be read, is not what its name\n" +
+    "says, or names an image that is not there, nothing is removed; nor when no boot entry is found. An image that nothing names goes,\n" +
+    "and its signatures with it. What is no part of a repository is left alone.",
   options: {
     repo: REPOSITORY_OPTION,
     ...DEPLOYED_OPTIONS,
     "keep-signed": { kind: "flag", help: "a commit or signature keeps its image too" },
+    "no-boot-entries": { kind: "flag", help: "no boot entry names an image; without this gc refuses when it finds none" },
+    "ignore-missing": { kind: "value", value: "DIGEST", repeat: true, help: "a deployment or boot entry may name this image, which is not here" },
     "dry-run": { kind: "flag", help: "only say what would be removed" },
     list: { kind: "flag", help: "with --dry-run: every path that would be removed, one a line, and nothing else" },
     wait: WAIT_OPTION,
@@ -26,7 +31,7 @@ export const help: CommandHelp = {
   },
   examples: [
     ["sealroot gc --dry-run", "what would go, how much that is, and what keeps the rest"],
-    ["sealroot gc --repo build/repo --keep-signed", "a repository that images are built in"],
+    ["sealroot gc --repo build/repo --sysroot none --keep-signed", "a repository that images are built in"],
   ],
 };
 
@@ -37,10 +42,12 @@ export function run(argv: readonly string[]): number {
   lockRepository(contents, dryRun ? "shared" : "exclusive", parsed.flag("wait"));
   using progress = openProgress();
   const deployed = deployedOf(parsed, contents.directory.label);
+  requireMachine(deployed, parsed, contents.directory.label);
   const roots: Root[] = deployed.images.map(({ digest, by }) => ({ name: digest, by }));
-  if (parsed.flag("keep-signed")) roots.push(...contents.commitDirectories().map((digest) => ({ name: digest, by: `commits/${digest}` })));
+  roots.push(...deployed.elsewhere.map(({ digest, by }) => ({ name: digest, by, optional: true })));
+  if (parsed.flag("keep-signed")) roots.push(...contents.commitDirectories().map((digest) => ({ name: digest, by: `commits/${digest}`, optional: true })));
   const paths: string[] = [];
-  const plan = planGc(contents, roots, progress, parsed.flag("list") ? (path) => void paths.push(path) : undefined);
+  const plan = planGc(contents, roots, new Set(parsed.all("ignore-missing")), progress, parsed.flag("list") ? (path) => void paths.push(path) : undefined);
   if (!dryRun) performGc(contents, plan, progress);
   progress.clear();
   if (parsed.flag("list")) {
@@ -51,6 +58,25 @@ export function run(argv: readonly string[]): number {
   if (parsed.flag("json")) printJson(record(plan, notes, deployed.places, dryRun));
   else print(text(plan, notes, dryRun));
   return 0;
+}
+
+/** Whoever does not see the boot entries of a machine would remove what it boots. */
+function requireMachine({ sysroot, entries }: DeployedMachine, parsed: ParsedArguments, repository: string): void {
+  if (sysroot === undefined && parsed.value("sysroot") !== "none") {
+    throw new SealrootError("SR-E542", {
+      summary: "nothing was removed: which machine the repository belongs to is not known",
+      details: [["repository", repository]],
+      meaning: "no physical root has it as composefs, so deployments and boot entries that need its images are not seen",
+      next: "name the physical root: --sysroot DIR; for a repository that no machine boots from: --sysroot none",
+    });
+  }
+  if (sysroot === undefined || entries > 0 || parsed.flag("no-boot-entries")) return;
+  throw new SealrootError("SR-E542", {
+    summary: "nothing was removed: no boot entry was found that names an image",
+    details: [["physical root", sysroot]],
+    meaning: "the partition with the boot entries may not be mounted, and what they boot would be lost",
+    next: "mount it, or name it: --boot DIR; if there are none: --no-boot-entries",
+  });
 }
 
 const some = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`;

@@ -1,18 +1,19 @@
 /** `sealroot image create`: a directory becomes an image in a repository. */
 
 import { readFileSync } from "node:fs";
-import { formatRecipe, isPresetName, parseRecipe, PRESETS, readSource, countNames, presetOf, type Recipe } from "../directory/index.ts";
+import { formatRecipe, isPresetName, parseRecipe, PRESETS, readSource, countSource, presetOf, type Recipe } from "../directory/index.ts";
 import { writeImage } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
 import { type Descriptor, isTerminal, O, openPath, SyscallError } from "../linux/index.ts";
 import type { StoreCounts } from "../repository/object-store.ts";
-import { checkReference } from "../repository/publish.ts";
-import { RepositoryWriter } from "../repository/writer.ts";
+import { checkReference, checkReferenceFree } from "../repository/publish.ts";
+import { Repository, unreadable } from "../repository/repository.ts";
+import { repositorySettings, RepositoryWriter } from "../repository/writer.ts";
 import { type CommandHelp, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import type { Tree } from "../tree/index.ts";
-import { imageArgument } from "./image-operand.ts";
+import { imageArgument, warnInsecureArgument } from "./image-operand.ts";
 import { DEFAULT_REPOSITORY, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 import { openProgress } from "./progress.ts";
@@ -40,21 +41,21 @@ export const help: CommandHelp = {
     "digest-only": { kind: "flag", help: "store nothing; without --repo, --algorithm says which hash" },
     "algorithm": { kind: "value", value: "NAME", help: "sha256 or sha512, with --digest-only (default: the repository's, or sha512)" },
     "print-karg": { kind: "flag", help: "print the kernel argument that boots the image, and nothing else" },
-    "threads": { kind: "value", value: "N", help: "threads that hash and store (default: one for each processor)" },
+    "threads": { kind: "value", value: "N", help: "threads that hash and store, from 1 to 999 (default: one for each processor)" },
     "wait": WAIT_OPTION,
     "json": { kind: "flag", help: "print JSON" },
   },
   examples: [
     ["sealroot image create --repo /mnt/composefs --name os/42 rootfs", "an image that boots, kept under a name"],
     ["sealroot image create --digest-only --print-karg rootfs", "what the command line of a unified kernel image is to hold"],
-    ["sealroot image create --recipe mkcomposefs --repo repo tree", "an image with the digest that mkcomposefs prints"],
+    ["sealroot image create --recipe mkcomposefs --digest-only --algorithm sha256 --format v0 tree", "the digest that mkcomposefs prints of a tree without whiteouts (of others: --format v1)"],
   ],
 };
 
 const usage = (summary: string): SealrootError => new SealrootError("SR-E100", { summary, next: "see: sealroot image create --help" });
 
 /** The recipe as it was asked for; algorithm and format are the repository's where the recipe is a preset. */
-function chooseRecipe(parsed: ParsedArguments, algorithm: "sha256" | "sha512" | undefined, format: "v1" | "v2" | undefined): Recipe {
+function chooseRecipe(parsed: ParsedArguments, algorithm: "sha256" | "sha512" | undefined, format: "v0" | "v1" | "v2" | undefined): Recipe {
   const name = parsed.value("recipe") ?? DEFAULT_RECIPE;
   const asked = parsed.value("format");
   if (asked !== undefined && asked !== "v0" && asked !== "v1" && asked !== "v2") throw usage(`there is no format ${JSON.stringify(asked)}`);
@@ -116,7 +117,8 @@ interface Read {
 function read(parsed: ParsedArguments, path: string, recipe: Recipe, writer: RepositoryWriter | undefined): Read {
   using source = openSource(path);
   using progress = openProgress();
-  progress.begin("reading", isTerminal(2) ? { items: countNames(source) } : {});
+  progress.begin("looking at what is there");
+  progress.begin("reading", isTerminal(2) ? countSource(source, recipe, () => progress.advance(1)) : {});
   const threads = parsed.value("threads");
   let used = 1;
   const tree = readSource(source, recipe, {
@@ -143,9 +145,16 @@ function onlyDigest(parsed: ParsedArguments, path: string): Made {
   return { recipe, digest, inodes: tree.inodes.count, threads, size, objects: undefined, secure: undefined, repository: undefined };
 }
 
-function settingsOf(path: string): { readonly algorithm: "sha256" | "sha512"; readonly format: "v1" | "v2" } {
-  using writer = new RepositoryWriter(repositoryDirectory(path), true);
-  return { algorithm: writer.algorithm, format: writer.format };
+/** Without a lock, and without a trace: what is asked for is only how its images are made. */
+function settingsOf(path: string): { readonly algorithm: "sha256" | "sha512"; readonly format: "v0" | "v1" | "v2" } {
+  const found = repositoryDirectory(path);
+  try {
+    using directory = openPath(found, O.RDONLY | O.DIRECTORY);
+    using repository = Repository.at(directory);
+    return repositorySettings(repository, found);
+  } catch (error) {
+    throw unreadable(found, error);
+  }
 }
 
 function create(parsed: ParsedArguments, path: string, reference: string | undefined): Made {
@@ -153,6 +162,7 @@ function create(parsed: ParsedArguments, path: string, reference: string | undef
   process.umask(0o022);
   const repository = repositoryDirectory(parsed.value("repo") ?? DEFAULT_REPOSITORY);
   using writer = new RepositoryWriter(repository, parsed.flag("wait"));
+  if (reference !== undefined) checkReferenceFree(writer.repository.directory, reference);
   const recipe = chooseRecipe(parsed, writer.algorithm, writer.format);
   const { tree, threads } = read(parsed, path, recipe, writer);
   let size = 0;
@@ -174,6 +184,7 @@ function report(parsed: ParsedArguments, made: Made, reference: string | undefin
   const karg = imageArgument(recipe.format, recipe.algorithm, digest, secure === false, false);
   if (parsed.flag("print-karg")) {
     print(`${karg}\n`);
+    if (secure === false) warnInsecureArgument();
     return;
   }
   if (parsed.flag("json")) {

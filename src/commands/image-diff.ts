@@ -5,7 +5,7 @@ import { compareTrees, type Difference } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, type ParsedArguments, printable, type Style } from "../terminal/index.ts";
 import { isDirectoryPath, readDirectoryOperand, recipeFor } from "./directory-operand.ts";
 import { openImageOperand, type ReadOperand, warnMisnamed } from "./image-operand.ts";
-import { REPOSITORY_OPTION } from "./open-repository.ts";
+import { REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 
 export const help: CommandHelp = {
@@ -19,6 +19,7 @@ export const help: CommandHelp = {
     "The exit status is 0 if the images are the same, 1 if they differ, as with diff.",
   options: {
     repo: REPOSITORY_OPTION,
+    wait: WAIT_OPTION,
     limit: { kind: "value", value: "N", help: "how many differing paths are told (default 10)" },
     recipe: { kind: "value", value: "NAME", help: "how a directory becomes an image: see sealroot image create" },
     all: { kind: "flag", help: "tell them all" },

@@ -1,15 +1,16 @@
 /** `sealroot image import`: an image file that somebody else made becomes an image of the repository. */
 
 import { SealrootError } from "../errors/index.ts";
-import { statAt, SyscallError } from "../linux/index.ts";
+import { enableVerity } from "../linux/enable-verity.ts";
+import { type Descriptor, measureVerity, statAt, SyscallError } from "../linux/index.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
 import { Drafts } from "../repository/drafts.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { objectName } from "../repository/object-name.ts";
 import { ObjectSource } from "../repository/object-source.ts";
-import { checkReference, publishImage } from "../repository/publish.ts";
-import { replaceObject } from "../repository/repair.ts";
+import { checkReference, checkReferenceFree, publishImage } from "../repository/publish.ts";
+import { hasContent, placeObject, replaceObject, stageObject } from "../repository/repair.ts";
 import { openFile } from "../repository/repository.ts";
 import { pathText } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
@@ -47,15 +48,19 @@ export function run(argv: readonly string[]): number {
   const [path = ""] = parsed.operands;
   const reference = parsed.value("name");
   if (reference !== undefined) checkReference(reference);
+  // as image create does it: objects and links are for everybody to read
+  process.umask(0o022);
   using contents = openRepository(parsed);
   lockRepository(contents, "shared", parsed.flag("wait"));
+  if (reference !== undefined) checkReferenceFree(contents.directory, reference);
   using operand = new ImageOperand(path, openImageFile(path), undefined, undefined);
   const image = operand.read(contents.algorithm);
   checkDigest(image, parsed.value("digest"), path);
   using progress = openProgress();
-  const missing = missingObjects(contents, image);
-  const from = parsed.value("objects");
   const verity = demandsVerity(contents) ? "required" : "tried";
+  progress.begin("checking objects");
+  const missing = missingObjects(contents, image, path, verity, (bytes) => progress.advance(1, bytes));
+  const from = parsed.value("objects");
   try {
     using drafts = new Drafts(contents.directory);
     let copied = 0;
@@ -63,10 +68,13 @@ export function run(argv: readonly string[]): number {
       using source = new ObjectSource(from);
       const sizes = new Set([...missing.values()].map(({ size }) => size));
       progress.begin("copying objects", { items: missing.size, bytes: [...missing.values()].reduce((sum, { size }) => sum + size, 0) });
-      for (const [hex, { size }] of [...missing]) {
+      for (const [hex, { size, path: file }] of [...missing]) {
         const id = Uint8Array.fromHex(hex);
         for (const candidate of source.candidates(id, size, sizes)) {
-          if (replaceObject(contents, id, candidate, verity, drafts.directory).result !== "staged") continue;
+          const staged = stageObject(contents, id, candidate, size, verity, drafts.directory);
+          if (staged.result !== "staged") continue;
+          if (staged.size !== size) throw lie(path, file, size, staged.size);
+          placeObject(contents, id, drafts.directory);
           missing.delete(hex);
           copied += 1;
           break;
@@ -99,19 +107,35 @@ function checkDigest({ digest, hash, format }: ReadOperand, expected: string | u
   throw new SealrootError("SR-E547", { details: [["file", path], ["expected", `${named.descriptor}:${named.digest}`], ["found", `${format === "v2" ? "v2" : "v1"}-${hash}-12:${digest}`]] });
 }
 
-/** By id in hexadecimal digits, with the first file that has this content. */
-function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadOperand): Map<string, { readonly size: number; readonly path: string }> {
+/** The object has the content that the image asks for, which is not as long as the image says: every read of the file would fail. */
+const lie = (image: string, file: string, said: number, found: number): SealrootError =>
+  new SealrootError("SR-E503", { summary: "the image says another size of a file than its content has", details: [["image", image], ["file", file], ["expected", `${said} bytes`], ["found", `${found} bytes in the object`]] });
+
+/**
+ * By id in hexadecimal digits, with the first file that has this content. An object that is there and is not what its name says counts as
+ * missing: the image would boot, and its files not be readable, or hold something else.
+ * @throws SealrootError SR-E503 when an object is right and the image says another size, SR-E527 for an image of another algorithm
+ */
+function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadOperand, image: string, verity: "required" | "tried", advance: (bytes: number) => void): Map<string, { readonly size: number; readonly path: string }> {
+  const sizes = new Map<string, number>();
   const missing = new Map<string, { readonly size: number; readonly path: string }>();
   const nameOf = (inode: number): string => pathText(tree.path(inode));
   objectsNeeded(tree, contents.idLength, (id, size, inode) => {
     const hex = id.toHex();
-    if (missing.has(hex)) return;
+    const known = sizes.get(hex);
+    if (known !== undefined) {
+      if (known !== size) throw lie(image, nameOf(inode), size, known);
+      return;
+    }
+    sizes.set(hex, size);
     using file = openFile(contents.directory, `objects/${objectName(id)}`);
-    if (file === undefined || statAt(file).size !== size) missing.set(hex, { size, path: nameOf(inode) });
+    if (file === undefined || !isRight(file, id, contents.algorithm, verity)) missing.set(hex, { size, path: nameOf(inode) });
+    else if (statAt(file).size !== size) throw lie(image, nameOf(inode), size, statAt(file).size);
+    advance(size);
   }, (inode) => {
-    throw new SealrootError("SR-E546", {
+    throw new SealrootError("SR-E527", {
       summary: `the image is not for a ${contents.algorithm} repository`,
-      details: [["file", nameOf(inode)], ["found", `content in no object of that algorithm${algorithm === contents.algorithm ? "" : `; the image's objects are of ${algorithm}`}`]],
+      details: [["image", image], ["file", nameOf(inode)], ["found", `content in no object of that algorithm${algorithm === contents.algorithm ? "" : `; the image's objects are of ${algorithm}`}`]],
       meaning: "an image names its objects by digests of one algorithm, and a repository has objects of one",
       next: "build it with the repository's algorithm, or make a repository of the other",
     });
@@ -119,11 +143,22 @@ function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadO
   return missing;
 }
 
-function store(contents: RepositoryContents, { digest }: ReadOperand, operand: ImageOperand, verity: "required" | "tried", drafts: Drafts): void {
+/** The kernel's word, where fs-verity is required; else its word, or the content's digest. */
+function isRight(file: Descriptor, id: Uint8Array, algorithm: "sha256" | "sha512", verity: "required" | "tried"): boolean {
+  let measured = measureVerity(file);
+  if (measured.kind === "no-verity" && verity === "required") {
+    enableVerity(file, algorithm);
+    measured = measureVerity(file);
+  }
+  if (measured.kind === "digest" && measured.algorithm === algorithm) return measured.digest === id.toHex();
+  return verity === "tried" && hasContent(file, statAt(file).size, algorithm, id);
+}
+
+function store(contents: RepositoryContents, { digest, bytes: image }: ReadOperand, operand: ImageOperand, verity: "required" | "tried", drafts: Drafts): void {
   const id = Uint8Array.fromHex(digest);
   // the bytes are read once more, and compared with the digest while they are copied
   using again = openImageFile(operand.file.path);
-  const { result } = replaceObject(contents, id, again, verity, drafts.directory);
+  const { result } = replaceObject(contents, id, again, image.length, verity, drafts.directory);
   if (result === "wrong content") throw new SealrootError("SR-E547", { summary: "the file changed while it was read", details: [["file", operand.text]] });
   if (result === "no fs-verity") throw new SealrootError("SR-E548", { summary: "the repository demands fs-verity, and its filesystem has none", details: [["repository", contents.directory.label]] });
 }

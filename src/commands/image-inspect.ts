@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { parseRecipe, presetOf, type Recipe, RECIPE_LIMIT } from "../directory/index.ts";
+import { parseRecipe, presetOf, RECIPE_LIMIT } from "../directory/index.ts";
 import { readUpTo } from "../linux/index.ts";
 import { commitDirectory } from "../repository/commits.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
@@ -16,7 +16,7 @@ import { isRegular, type Tree, typeName } from "../tree/index.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { imageArgument, misnamedAs, openImageOperand } from "./image-operand.ts";
-import { REPOSITORY_OPTION } from "./open-repository.ts";
+import { REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 
 export const help: CommandHelp = {
@@ -25,10 +25,11 @@ export const help: CommandHelp = {
   operandCount: [1, 1],
   summary: "Say what an image is: digest, format, what is in it, which objects it needs, how it was made.",
   description: "IMAGE is a digest (or its first digits) or a reference in the repository, or a file.",
-  options: { repo: REPOSITORY_OPTION, json: { kind: "flag", help: "print JSON" } },
+  options: { repo: REPOSITORY_OPTION, wait: WAIT_OPTION, json: { kind: "flag", help: "print JSON" } },
   examples: [
     ["sealroot image inspect 3d0e4c", "for people"],
     ["sealroot image inspect system.erofs --json | jq -r .argument", "for programs"],
+    ["sealroot image inspect os/42 --json | jq .recipe > recipe.json", "for sealroot image create --recipe recipe.json"],
   ],
 };
 
@@ -49,8 +50,10 @@ interface Inspected {
   readonly references: readonly string[];
   /** Files in `commits/<digest>`. */
   readonly commits: readonly string[];
-  /** As `image create` has recorded it; null for images that somebody else made. */
-  readonly recipe: Recipe | null;
+  /** The record as `image create` keeps it and takes it again, with its version; null for images that somebody else made. */
+  readonly recipe: Readonly<Record<string, unknown>> | null;
+  /** The preset that it is, apart from format and algorithm. */
+  readonly preset: string | null;
   /** The name in the repository is that of another image. */
   readonly misnamed: boolean;
 }
@@ -65,7 +68,7 @@ export function run(argv: readonly string[]): number {
     ...countInodes(tree), objects: countObjects(tree, hash, contents),
     references: contents === undefined || link === undefined ? [] : contents.category("images").references.filter(({ entry }) => entry === link.name).map(({ name }) => name),
     commits: contents === undefined ? [] : commitsOf(contents, digest),
-    recipe: contents === undefined ? null : recipeOf(contents, digest),
+    ...(contents === undefined ? { recipe: null, preset: null } : recipeOf(contents, digest)),
     misnamed: misnamedAs(operand, digest) !== undefined,
   };
   if (parsed.flag("json")) printJson(inspected);
@@ -114,16 +117,20 @@ function commitsOf({ directory }: RepositoryContents, digest: string): string[] 
   }
 }
 
-function recipeOf({ directory }: RepositoryContents, digest: string): Recipe | null {
+function recipeOf({ directory }: RepositoryContents, digest: string): Pick<Inspected, "recipe" | "preset"> {
   using file = openRecipe(directory, digest);
-  return file === undefined ? null : parseRecipe(readUpTo(file, RECIPE_LIMIT + 1), file.label);
+  if (file === undefined) return { recipe: null, preset: null };
+  const bytes = readUpTo(file, RECIPE_LIMIT + 1);
+  const preset = presetOf(parseRecipe(bytes, file.label)) ?? null;
+  return { recipe: JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>, preset };
 }
 
-/** A recipe as a person reads it: the preset that it is, else rule by rule. */
-function recipeRows(recipe: Recipe): (readonly [string, string])[] {
-  const preset = presetOf(recipe);
-  if (preset !== undefined) return [["recipe", preset]];
-  return Object.entries(recipe).map(([rule, value]) => ["recipe", `${rule} = ${JSON.stringify(value)}`] as const);
+/** A recipe as a person reads it: the preset that it is, and rule by rule. */
+function recipeRows({ recipe, preset }: Inspected): (readonly [string, string])[] {
+  if (recipe === null) return [];
+  // the version is that of the record's form, no rule
+  const rules = Object.entries(recipe).filter(([rule]) => rule !== "version");
+  return [["recipe", preset ?? "of its own"], ...rules.map(([rule, value]) => ["", printable(`${rule} = ${JSON.stringify(value)}`)] as const)];
 }
 
 function text(operand: string, image: Inspected): string {
@@ -141,7 +148,7 @@ function text(operand: string, image: Inspected): string {
     ["inline", `${formatCount(inline.count)} (${formatBytes(inline.bytes)})`],
     ...image.references.map((reference) => ["reference", printable(reference)] as const),
     ...image.commits.map((file) => ["signature", printable(file)] as const),
-    ...(image.recipe === null ? [] : recipeRows(image.recipe)),
+    ...recipeRows(image),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return [style.bold(printable(operand)), ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${value}`), ""].join("\n");

@@ -10,7 +10,7 @@ import { openFile } from "../repository/repository.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
-import { lockRepository, openRepository, REPOSITORY_OPTION } from "./open-repository.ts";
+import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 import { openProgress } from "./progress.ts";
 
@@ -22,6 +22,7 @@ export const help: CommandHelp = {
     repo: REPOSITORY_OPTION,
     ...DEPLOYED_OPTIONS,
     digests: { kind: "flag", help: "only the digests, one a line, in full" },
+    wait: WAIT_OPTION,
     json: { kind: "flag", help: "print JSON" },
   },
   examples: [
@@ -47,7 +48,7 @@ interface Listed {
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
   using contents = openRepository(parsed);
-  lockRepository(contents, "shared", true);
+  lockRepository(contents, "shared", parsed.flag("wait"));
   const { links, references } = contents.category("images");
   if (parsed.flag("digests")) {
     print(links.map(({ name }) => `${printable(name)}\n`).join(""));

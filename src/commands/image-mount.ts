@@ -7,7 +7,7 @@ import { placeMount } from "../mount/index.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { misnamedAs, openImageOperand } from "./image-operand.ts";
-import { openRepository, REPOSITORY_OPTION } from "./open-repository.ts";
+import { openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { print, printError } from "./output.ts";
 
 export const help: CommandHelp = {
@@ -21,6 +21,7 @@ export const help: CommandHelp = {
   options: {
     repo: REPOSITORY_OPTION,
     verity: { kind: "value", value: "HOW", help: "require: the kernel checks every file; off; auto (default): required where the image has fs-verity, or the repository demands it" },
+    wait: WAIT_OPTION,
   },
   examples: [
     ["sealroot image mount 3d0e4c /mnt", "look into an image"],

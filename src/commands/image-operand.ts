@@ -4,12 +4,12 @@ import { SealrootError } from "../errors/index.ts";
 import { fsverityDigest } from "../fsverity/index.ts";
 import { type Descriptor, HERE, O, openAt, openPath, statAt, SyscallError } from "../linux/index.ts";
 import type { Link, RepositoryContents } from "../repository/contents.ts";
-import { type ParsedImage, readWhole } from "../repository/image-file.ts";
+import { naming, type ParsedImage, readWhole } from "../repository/image-file.ts";
 import { objectName } from "../repository/object-name.ts";
 import { openFile } from "../repository/repository.ts";
 import { type ParsedArguments, printable } from "../terminal/index.ts";
 import { readImage } from "../erofs/index.ts";
-import { findImage, openRepository } from "./open-repository.ts";
+import { findImage, lockRepository, openRepository, tooShort } from "./open-repository.ts";
 import { printError } from "./output.ts";
 
 export class ImageOperand implements Disposable {
@@ -36,7 +36,7 @@ export class ImageOperand implements Disposable {
   /** The image, with the digest that it has. @param algorithm of the digest; default that of the repository, or of the image's objects */
   read(algorithm?: "sha256" | "sha512"): ReadOperand {
     const bytes = readWhole(this.file);
-    const image = readImage(bytes);
+    const image = naming(this.link?.path ?? this.text, () => readImage(bytes));
     const hash = algorithm ?? this.contents?.algorithm ?? image.algorithm;
     return { ...image, bytes, hash, digest: fsverityDigest(bytes, hash).toHex() };
   }
@@ -72,13 +72,21 @@ export function warnMisnamed(operand: ImageOperand, { hash, digest }: ReadOperan
 /** A path that cannot be a reference; `release/44` can. */
 const isPath = (text: string): boolean => /^\.{0,2}\//.test(text);
 
-/** @throws SealrootError SR-E544 when there is neither, SR-E603 for a file that cannot be read */
+/**
+ * An image of a repository is locked, shared, until the operand is disposed of: gc cannot take it away meanwhile.
+ * @throws SealrootError SR-E543 when the repository is in use, SR-E544 when there is neither, SR-E603 for a file that cannot be read
+ */
 export function openImageOperand(parsed: ParsedArguments, text: string): ImageOperand {
   if (isPath(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
   const contents = tryRepository(parsed);
   let found: ImageOperand | undefined;
   try {
-    const link = contents instanceof SealrootError ? undefined : findImage(contents, text);
+    let link = contents instanceof SealrootError ? undefined : findImage(contents, text);
+    if (link !== undefined && !(contents instanceof SealrootError)) {
+      // what is not in the repository needs no lock; what is may have gone before the lock was there
+      lockRepository(contents, "shared", parsed.flag("wait"));
+      link = findImage(contents, text);
+    }
     if (link !== undefined && !(contents instanceof SealrootError)) {
       const file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectName(link.id)}`);
       if (file === undefined) throw new SealrootError("SR-E540", { summary: "the image's object is missing", details: [["image", link.path], ["looked for", link.text]] });
@@ -90,7 +98,7 @@ export function openImageOperand(parsed: ParsedArguments, text: string): ImageOp
   }
   if (isFile(text)) return new ImageOperand(text, openImageFile(text), undefined, undefined);
   throw new SealrootError("SR-E544", {
-    details: [["looked for", text], contents instanceof SealrootError ? ["repository", [contents.message, ...contents.details.map(([, path]) => path)].join(": ")] : ["repository", contents.directory.label]],
+    details: [["looked for", text], ...tooShort(text), contents instanceof SealrootError ? ["repository", [contents.message, ...contents.details.map(([, path]) => path)].join(": ")] : ["repository", contents.directory.label]],
   });
 }
 
@@ -123,6 +131,11 @@ export function openImageFile(path: string): Descriptor {
     if (error instanceof SyscallError) throw new SealrootError("SR-E603", { details: [["file", path]], cause: error });
     throw error;
   }
+}
+
+/** Said where the argument alone is printed: it goes into a command line, and nobody sees that a repository has weakened it. */
+export function warnInsecureArgument(): void {
+  printError("sealroot: the ? lets the image boot without fs-verity, where nothing checks it: the repository does not require fs-verity (repo init --insecure)\n");
 }
 
 /**

@@ -3,8 +3,8 @@
 import { SealrootError } from "../errors/index.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { type CommandHelp, parseArguments } from "../terminal/index.ts";
-import { imageArgument, misnamedAs, openImageOperand } from "./image-operand.ts";
-import { REPOSITORY_OPTION } from "./open-repository.ts";
+import { imageArgument, misnamedAs, openImageOperand, warnInsecureArgument } from "./image-operand.ts";
+import { REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { print } from "./output.ts";
 
 export const help: CommandHelp = {
@@ -22,6 +22,7 @@ export const help: CommandHelp = {
     short: { kind: "flag", help: "composefs=DIGEST, which bootc's own programs understand; it does not say the format" },
     insecure: { kind: "flag", help: "with ?: boot also where there is no fs-verity" },
     "require-verity": { kind: "flag", help: "without ?, also where the repository does not require fs-verity" },
+    wait: WAIT_OPTION,
   },
   examples: [
     ["sealroot karg 3d0e4c", "composefs.digest=v1-sha256-12:3d0e4c…"],
@@ -44,7 +45,8 @@ export function run(argv: readonly string[]): number {
     throw new SealrootError("SR-E540", { summary: "the image does not match its name", details: [["image", operand.link.path], ["expected", `${hash}:${expected}`], ["found", `${hash}:${digest}`]], next: `see: sealroot fsck --image ${operand.link.name.slice(0, 12)}` });
   }
   if (parsed.flag("insecure") && parsed.flag("require-verity")) throw new SealrootError("SR-E100", { summary: "--insecure and --require-verity contradict each other", next: "see: sealroot karg --help" });
-  const insecure = parsed.flag("insecure") || (!parsed.flag("require-verity") && operand.contents !== undefined && !demandsVerity(operand.contents));
-  print(`${imageArgument(format, hash, digest, insecure, parsed.flag("short"))}\n`);
+  const weakened = !parsed.flag("insecure") && !parsed.flag("require-verity") && operand.contents !== undefined && !demandsVerity(operand.contents);
+  print(`${imageArgument(format, hash, digest, parsed.flag("insecure") || weakened, parsed.flag("short"))}\n`);
+  if (weakened) warnInsecureArgument();
   return 0;
 }

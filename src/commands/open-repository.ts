@@ -1,6 +1,6 @@
 /** A repository that a command reads or changes: opened, locked, and images in it found by what people call them. */
 
-import { SealrootError } from "../errors/index.ts";
+import { type Detail, SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno, O, openPath, SyscallError } from "../linux/index.ts";
 import { lockFile } from "../linux/lock.ts";
 import { type Link, RepositoryContents } from "../repository/contents.ts";
@@ -48,18 +48,30 @@ export function lockRepository({ directory }: RepositoryContents, kind: "shared"
 /** Fewest digits that stand for a digest. */
 const SHORTEST = 4;
 
+const digitsOf = (text: string): string => text.replace(/^composefs(\.digest)?=\??/, "").replace(/^v[12]-sha(256|512)-12:/, "").toLowerCase();
+const firstDigits = (digits: string): string => digits.replace(/…$/, "");
+
+/** For an error: digits that were not looked for, because they are too few. */
+export function tooShort(text: string): Detail[] {
+  const start = firstDigits(digitsOf(text));
+  return start.length < SHORTEST && /^[0-9a-f]+$/.test(start) ? [["digits", `${start.length}, too few to stand for a digest: give ${SHORTEST} or more`]] : [];
+}
+
 /**
- * An image by its digest, by the first digits of it, by the argument of a kernel command line, or by a reference.
+ * An image by its digest, by the first digits of it, by the argument of a kernel command line, or by a reference: its name, or the
+ * name after `refs/`, `images/refs/` or `ref/`.
  * @returns undefined when there is none @throws SealrootError SR-E549 when it is not clear which
  */
 export function findImage(contents: RepositoryContents, text: string): Link | undefined {
   const { links, references } = contents.category("images");
-  const digits = text.replace(/^composefs(\.digest)?=\??/, "").replace(/^v[12]-sha(256|512)-12:/, "").toLowerCase();
+  const digits = digitsOf(text);
   const exact = links.find(({ name }) => name === text || name === digits);
   if (exact !== undefined) return exact;
-  const reference = references.find(({ name }) => name === text);
+  // by its path in the repository too, and as composefs-rs writes it; a name that is the very text comes first
+  const bare = text.replace(/^(?:images\/)?refs?\//, "");
+  const reference = references.find(({ name }) => name === text) ?? references.find(({ name }) => name === bare);
   if (reference !== undefined) return links.find(({ name }) => name === reference.entry);
-  const start = digits.replace(/…$/, "");
+  const start = firstDigits(digits);
   if (start.length < SHORTEST || !/^[0-9a-f]+$/.test(start)) return undefined;
   const found = links.filter(({ name }) => name.startsWith(start));
   if (found.length > 1) throw new SealrootError("SR-E549", { details: found.map(({ name }) => ["image", name] as const) });
@@ -69,6 +81,6 @@ export function findImage(contents: RepositoryContents, text: string): Link | un
 /** @throws SealrootError SR-E544, SR-E549 */
 export function requireImage(contents: RepositoryContents, text: string): Link {
   const found = findImage(contents, text);
-  if (found === undefined) throw new SealrootError("SR-E544", { details: [["looked for", text], ["repository", contents.directory.label]] });
+  if (found === undefined) throw new SealrootError("SR-E544", { details: [["looked for", text], ...tooShort(text), ["repository", contents.directory.label]] });
   return found;
 }

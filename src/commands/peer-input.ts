@@ -1,6 +1,8 @@
 /** Files and streams that the tools by their known names read: images whole, dumpfiles in portions. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { checkHeader } from "../erofs/index.ts";
+import { SealrootError } from "../errors/index.ts";
 
 const PORTION = 1 << 18;
 
@@ -43,6 +45,8 @@ export function readImageFile(descriptor: number): Uint8Array<ArrayBuffer> {
   const status = fstatSync(descriptor);
   if (!status.isFile()) throw new NotMappable(ENODEV);
   if (status.size === 0) throw new NotMappable(EINVAL);
+  const first = readHeader(descriptor, status.size);
+  if (first !== undefined) return first;
   const bytes = new Uint8Array(status.size);
   let filled = 0;
   while (filled < bytes.length) {
@@ -51,6 +55,26 @@ export function readImageFile(descriptor: number): Uint8Array<ArrayBuffer> {
     filled += length;
   }
   return bytes.subarray(0, filled);
+}
+
+const BLOCK = 4096;
+const BLOCKS_AT = 1024 + 36;
+
+/**
+ * What a file begins with whose beginning says already that it is no image: enough for whoever asked to find that too, and to say it as
+ * the C tools do. The rest may be gigabytes of holes. undefined for what may be an image.
+ */
+function readHeader(descriptor: number, size: number): Uint8Array<ArrayBuffer> | undefined {
+  const first = new Uint8Array(2 * BLOCK);
+  if (readSync(descriptor, first, 0, first.length, 0) < first.length) return undefined;
+  try {
+    checkHeader(first, size);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SealrootError)) throw error;
+    // not of the length that it says, lest it be taken for whole
+    return new DataView(first.buffer).getUint32(BLOCKS_AT, true) === 1 ? first : first.slice(0, BLOCK);
+  }
 }
 
 /** Opens a file for reading, for the time of `work`. */

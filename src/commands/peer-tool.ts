@@ -4,7 +4,8 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { strerror, SyscallError } from "../linux/index.ts";
+import { isTerminal, strerror, SyscallError } from "../linux/index.ts";
+import { printable } from "../terminal/index.ts";
 import { printError } from "./output.ts";
 
 /** Ends the program with what it has to say on standard error, as it is. */
@@ -39,6 +40,11 @@ export interface Tool {
   readonly calledAs: string;
 }
 
+/** To the byte as the C tools do, for programs; on a terminal the names in it must not move the cursor. */
+function tell(text: string): void {
+  printError(isTerminal(2) ? text.replace(/[^\n\t]+/g, printable) : text);
+}
+
 /**
  * Runs a tool and tells how it failed.
  * @param calledAs argv[0] where the tool was called by its name; anything else for `sealroot NAME`
@@ -50,12 +56,12 @@ export async function runTool(name: string, calledAs: string | undefined, body: 
     return await body(tool);
   } catch (error) {
     if (error instanceof ToolExit) {
-      printError(error.said);
+      tell(error.said);
       return error.status;
     }
     // as errx(3) and err(3)
     if (error instanceof SealrootError || errnoOf(error) !== undefined) {
-      printError(`${tool.shortName}: ${reasonOf(error)}\n`);
+      tell(`${tool.shortName}: ${reasonOf(error)}\n`);
       return 1;
     }
     throw error;

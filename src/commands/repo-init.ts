@@ -14,7 +14,8 @@ export const help: CommandHelp = {
   description:
     "Every object is to have fs-verity, so that the kernel notices when one is changed. Without it there is --insecure: the choice is kept\n" +
     "in the repository (meta.json has fs-verity itself, or has not), and cannot be changed later.\n" +
-    `DIR is ${DEFAULT_REPOSITORY} unless given. A repository of the same kind that is there already is left as it is.`,
+    `DIR is ${DEFAULT_REPOSITORY} unless given. A repository of the same kind that is there already is left as it is; one\n` +
+    "that is older than meta.json gets it, with the hash that its objects are named by.",
   options: {
     algorithm: { kind: "value", value: "NAME", help: "hash that objects are named by: sha256 or sha512 (default; what bootc uses)" },
     format: { kind: "value", value: "NAME", help: "EROFS format of images: v1 (default) or v2" },
@@ -36,10 +37,10 @@ function oneOf<T extends string>(option: string, value: string, ...known: readon
 export function run(argv: readonly string[]): number {
   const parsed = parseArguments(help, argv);
   const path = parsed.operands[0] ?? DEFAULT_REPOSITORY;
-  const algorithm = oneOf("algorithm", parsed.value("algorithm") ?? "sha512", "sha256", "sha512");
+  const asked = parsed.value("algorithm");
   const format = oneOf("format", parsed.value("format") ?? "v1", "v1", "v2");
   process.umask(0o022);
-  const { created, secure } = initRepository(path, { algorithm, format, insecure: parsed.flag("insecure") });
+  const { created, algorithm, secure } = initRepository(path, { algorithm: asked === undefined ? undefined : oneOf("algorithm", asked, "sha256", "sha512"), format, insecure: parsed.flag("insecure") });
   if (parsed.flag("json")) {
     printJson({ repository: path, created, algorithm, format, secure });
     return 0;

@@ -1,5 +1,5 @@
 /**
- * The images that boot entries name: Boot Loader Specification entries (`loader/entries/*.conf`), menus of GRUB, names of unified
+ * The images that boot entries name: Boot Loader Specification entries (`loader/entries/*.conf`), menus of GRUB and others, names of unified
  * kernel images. Pure.
  * Source: UAPI Group Specifications, "Boot Loader Specification"; bootc's composefs backend, which gives files the image's digest as name.
  */
@@ -43,7 +43,7 @@ const named = (digest: string | undefined): readonly string[] => (digest === und
 
 /** @param text of a `.conf` file */
 export function bootEntryImages(text: string): EntryImages {
-  const lines = text.split("\n").map((line) => /^\s*([A-Za-z0-9_-]+)\s+(.*?)\s*$/.exec(line)).filter((match) => match !== null);
+  const lines = text.split("\n").map((line) => /^([A-Za-z0-9_-]+)\s+(.*)$/s.exec(line.trim())).filter((match) => match !== null);
   const values = (...keys: readonly string[]): string[] => lines.filter(([, key = ""]) => keys.includes(key.toLowerCase())).map(([, , value = ""]) => value);
   const commandLine = commandLineImages(values("options").join(" "));
   const kernels = values("efi", "uki");
@@ -52,14 +52,25 @@ export function bootEntryImages(text: string): EntryImages {
   return joined([commandLine, { images: byName.flatMap(named), kernels, unknown: [] }]);
 }
 
-/** @param text of a `grub.cfg` or `user.cfg` */
-export function grubImages(text: string): EntryImages {
+/** What looks like an image argument, up to where a quote or a blank ends it. */
+const ARGUMENT = /composefs(?:\.digest)?=[^\s"'<>|&;{}]*/g;
+const KERNEL_NAME = /bootc_composefs-(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])/g;
+
+/**
+ * Menus put command lines together from variables, some of them in other files. So each argument counts, wherever it stands.
+ * @param text of a `grub.cfg`, `user.cfg`, `grubenv` or another boot loader's menu
+ */
+export function menuImages(text: string): EntryImages {
   const parts: EntryImages[] = [];
+  // grubenv and quoted words have backslashes
+  for (const [argument] of text.replaceAll("\\\n", "").replaceAll("\\", "").matchAll(ARGUMENT)) {
+    parts.push(argument.includes("$") ? { images: [], kernels: [], unknown: [argument] } : commandLineImages(argument));
+  }
+  for (const [name] of text.matchAll(KERNEL_NAME)) parts.push({ images: named(imageOfFileName(name)), kernels: [], unknown: [] });
   for (const line of text.split("\n")) {
-    const [, command, rest = ""] = /^\s*(linux|linuxefi|linux16|chainloader)\s+(.*?)\s*$/.exec(line) ?? [];
-    if (command === undefined) continue;
-    if (command !== "chainloader") parts.push(commandLineImages(rest));
-    else parts.push({ images: named(imageOfFileName(rest)), kernels: [rest], unknown: [] });
+    const [, rest] = /^chainloader\s+(.*)$/s.exec(line.trim()) ?? [];
+    // with a variable in it, the path is not to be followed
+    if (rest !== undefined && !rest.includes("$")) parts.push({ images: named(imageOfFileName(rest)), kernels: [rest], unknown: [] });
   }
   return joined(parts);
 }

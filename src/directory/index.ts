@@ -1,6 +1,6 @@
 /** A directory on disk as a tree, by a recipe that says everything that decides the image's digest. */
 export { type ContentOptions, Contents } from "./contents.ts";
-export { countNames } from "./count.ts";
+export { countSource } from "./count.ts";
 export { type ContentSink, ContentFailure, type Deliver, type Found, readDirectory } from "./read.ts";
 export { digestFile } from "./digest-file.ts";
 export {

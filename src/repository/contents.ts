@@ -4,7 +4,7 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, type FileFacts, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
 import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
 import { COMMITS } from "./commits.ts";
 import { entryOfReference, idLengthOf, idOfLink, idOfName, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
@@ -47,7 +47,9 @@ export interface CategoryContents {
   readonly foreign: readonly Foreign[];
 }
 
-const REFERENCES = "refs";
+export const REFERENCES = "refs";
+/** What is said of a file that lies where a link should be. */
+export const FILE_NO_LINK = "a regular file, not a link";
 /** Directories within directories of references. */
 const DEEPEST = 64;
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
@@ -97,11 +99,12 @@ export class RepositoryContents implements Disposable {
       const type = typeOf(directory, entry);
       if (entry.name === REFERENCES && type === "directory") {
         using below = openEntry(directory, REFERENCES);
-        this.#references(below, category, "", 0, references, foreign);
+        if (below !== undefined) this.#references(below, category, "", 0, references, foreign);
       } else if (type !== "symbolic link" || !entry.exact) {
-        foreign.push({ path, found: entry.exact ? `a ${type}, not a link` : "a name that is not UTF-8" });
+        if (type !== undefined) foreign.push({ path, found: entry.exact ? `a ${type}, not a link` : "a name that is not UTF-8" });
       } else {
-        const text = readLinkAt(directory, entry.name);
+        const text = readLinkOf(directory, entry.name);
+        if (text === undefined) continue;
         links.push({ category, name: entry.name, path, text, id: idOfLink(text, this.idLength) });
       }
     }
@@ -114,14 +117,16 @@ export class RepositoryContents implements Disposable {
       const path = `${category}/${REFERENCES}/${name}`;
       const type = typeOf(directory, entry);
       if (!entry.exact) foreign.push({ path, found: "a name that is not UTF-8" });
+      else if (type === undefined) continue;
       else if (type === "symbolic link") {
-        const text = readLinkAt(directory, entry.name);
+        const text = readLinkOf(directory, entry.name);
+        if (text === undefined) continue;
         references.push({ category, name, path, text, entry: entryOfReference(text) });
       } else if (type !== "directory") foreign.push({ path, found: `a ${type}, not a link` });
       else if (depth === DEEPEST) throw new SealrootError("SR-E542", { details: [["path", path], ["found", `more than ${DEEPEST} directories within each other`]] });
       else {
         using below = openEntry(directory, entry.name);
-        this.#references(below, category, `${name}/`, depth + 1, references, foreign);
+        if (below !== undefined) this.#references(below, category, `${name}/`, depth + 1, references, foreign);
       }
     }
   }
@@ -146,7 +151,7 @@ export class RepositoryContents implements Disposable {
   #objectEntries(): DirectoryEntry[] {
     // one that was made a moment ago has none
     using objects = openInside(this.directory, "objects", DIRECTORY);
-    return objects === undefined ? [] : entriesOf(objects).map((entry) => ({ ...entry, type: typeOf(objects, entry) }));
+    return objects === undefined ? [] : entriesOf(objects).flatMap((entry) => typed(objects, entry));
   }
 
   /** undefined when there is none, or when it is no directory. */
@@ -162,7 +167,7 @@ export class RepositoryContents implements Disposable {
     for (const entry of entriesOf(directory)) {
       const id = idOfName(`${prefix}/${entry.name}`, this.idLength);
       const path = `objects/${prefix}/${entry.name}`;
-      if (id !== undefined) objects.push({ name: entry.name, id, type: typeOf(directory, entry) });
+      if (id !== undefined) objects.push(...typed(directory, entry).map(({ name, type }) => ({ name, id, type })));
       else if (TEMPORARY_OBJECT.test(entry.name) && typeOf(directory, entry) === "regular file") temporary.push(path);
       else foreign.push({ path, found: `no name of a ${this.algorithm} object` });
     }
@@ -172,6 +177,7 @@ export class RepositoryContents implements Disposable {
   /** Links that were not finished, which composefs-rs makes in the repository's own directory, and files of ours. */
   temporaryEntries(): string[] {
     using again = openEntry(this.directory, ".");
+    if (again === undefined) return [];
     const unfinished = (entry: DirectoryEntry): boolean => {
       if (TEMPORARY_LINK.test(entry.name)) return typeOf(again, entry) === "symbolic link";
       return TEMPORARY_OBJECT.test(entry.name) && typeOf(again, entry) === "regular file";
@@ -209,17 +215,38 @@ function entriesOf(directory: Descriptor): DirectoryEntry[] {
   }
 }
 
-function openEntry(directory: Descriptor, name: string): Descriptor {
+/** undefined for one that is gone by now: others may add and finish things while they are looked at. */
+function openEntry(directory: Descriptor, name: string): Descriptor | undefined {
   try {
     return openAt(directory, name, DIRECTORY, BENEATH);
   } catch (error) {
+    if (isErrno(error, ERRNO.ENOENT)) return undefined;
     throw unreadable(`${directory.label}/${name}`, error);
   }
 }
 
-/** Not every filesystem tells a type with the name. */
-function typeOf(directory: Descriptor, entry: DirectoryEntry): FileFacts["type"] {
+function readLinkOf(directory: Descriptor, name: string): string | undefined {
+  try {
+    return readLinkAt(directory, name);
+  } catch (error) {
+    if (isErrno(error, ERRNO.ENOENT)) return undefined;
+    throw unreadable(`${directory.label}/${name}`, error);
+  }
+}
+
+/** Not every filesystem tells a type with the name. undefined for what is gone by now. */
+function typeOf(directory: Descriptor, entry: DirectoryEntry): FileFacts["type"] | undefined {
   if (entry.type !== "file of unknown type" || !entry.exact) return entry.type;
-  using file = openAt(directory, entry.name, O.PATH | O.NOFOLLOW, BENEATH);
-  return statAt(file).type;
+  try {
+    using file = openAt(directory, entry.name, O.PATH | O.NOFOLLOW, BENEATH);
+    return statAt(file).type;
+  } catch (error) {
+    if (isErrno(error, ERRNO.ENOENT)) return undefined;
+    throw unreadable(`${directory.label}/${entry.name}`, error);
+  }
+}
+
+function typed(directory: Descriptor, entry: DirectoryEntry): DirectoryEntry[] {
+  const type = typeOf(directory, entry);
+  return type === undefined ? [] : [{ ...entry, type }];
 }

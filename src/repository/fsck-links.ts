@@ -39,6 +39,15 @@ export interface LinkFindings {
   readonly references: number;
 }
 
+export interface LinkOptions {
+  /** The name of one image: nothing else is looked at. */
+  readonly only: string | undefined;
+  /** Digests of images that deployments and boot entries name. */
+  readonly roots: readonly string[];
+  /** Whether an object that is there has the content that its name says. */
+  readonly isRight: (id: Uint8Array) => boolean;
+}
+
 /** Files named for each image and object. */
 const MOST_FILES = 3;
 
@@ -51,10 +60,10 @@ interface HurtSoFar {
 
 /**
  * @param objects is told of objects that are missing, or of another size than an image says
- * @param only the name of one image: nothing else is looked at
+ * @param isRight whether an object has the content that its name says
  */
-export function checkLinks(contents: RepositoryContents, objects: ObjectTable, only: string | undefined, advance: (items: number) => void): LinkFindings {
-  const checker = new LinkChecker(contents, objects);
+export function checkLinks(contents: RepositoryContents, objects: ObjectTable, { only, roots, isRight }: LinkOptions, advance: (items: number) => void): LinkFindings {
+  const checker = new LinkChecker(contents, objects, isRight);
   const images = contents.category("images");
   const chosen = only === undefined ? images.links : images.links.filter(({ name }) => name === only);
   for (const link of chosen) {
@@ -66,6 +75,7 @@ export function checkLinks(contents: RepositoryContents, objects: ObjectTable, o
     checker.stream(link);
     advance(1);
   }
+  if (only === undefined) checker.roots(roots, images.links);
   const categories: CategoryContents[] = [images, streams];
   if (only === undefined) for (const category of categories) checker.references(category);
   return { problems: checker.problems, hurt: checker.hurt, images: chosen.length, streams: streams.links.length, references: only === undefined ? images.references.length + streams.references.length : 0 };
@@ -77,9 +87,16 @@ class LinkChecker {
   readonly #contents: RepositoryContents;
   readonly #objects: ObjectTable;
 
-  constructor(contents: RepositoryContents, objects: ObjectTable) {
+  readonly #isRight: LinkOptions["isRight"];
+  /** Objects whose size an image contradicts, by id: whether the content is right. */
+  readonly #contradicted = new Map<string, boolean>();
+  /** The image that is being read has been told of as lying. */
+  #lying = false;
+
+  constructor(contents: RepositoryContents, objects: ObjectTable, isRight: LinkOptions["isRight"]) {
     this.#contents = contents;
     this.#objects = objects;
+    this.#isRight = isRight;
   }
 
   #problem(kind: LinkProblem["kind"], path: string, found: string): void {
@@ -125,13 +142,40 @@ class LinkChecker {
     if (fits && this.#objects.bad.size === 0) return;
     const hex = id.toHex();
     if (actual === undefined) this.#objects.bad.set(hex, { fault: "missing", found: "it is not there" });
-    else if (!fits && !this.#objects.bad.has(hex)) this.#objects.bad.set(hex, { fault: "size", found: `${actual} bytes; ${path} says ${size}` });
+    else if (!fits && !this.#objects.bad.has(hex) && this.#hasRightContent(id, hex)) {
+      // anybody may write an image that says nonsense of a good object, which is no fault of the object, nor of other images
+      if (!this.#lying) this.#problem("image", path, `it says that ${file?.() ?? "a file"} has ${size} bytes; the content that it names has ${actual}`);
+      this.#lying = true;
+      return;
+    } else if (!fits && !this.#objects.bad.has(hex)) this.#objects.bad.set(hex, { fault: "size", found: `${actual} bytes; ${path} says ${size}` });
     if (!this.#objects.bad.has(hex)) return;
     if (size !== undefined) this.#objects.wanted.set(hex, size);
     this.#hurts(hex, path, whole, file);
   }
 
+  #hasRightContent(id: Uint8Array, hex: string): boolean {
+    const known = this.#contradicted.get(hex);
+    if (known !== undefined) return known;
+    const right = this.#isRight(id);
+    this.#contradicted.set(hex, right);
+    return right;
+  }
+
+  /** What is to boot has to have its link: a boot passes over an image that has none. Of an image that is not here at all nothing is known. */
+  roots(roots: readonly string[], links: readonly Link[]): void {
+    const names = new Set(links.map(({ name }) => name));
+    for (const digest of new Set(roots)) {
+      if (names.has(digest) || digest.length !== this.#contents.idLength * 2 || !/^[0-9a-f]+$/.test(digest)) continue;
+      const id = Uint8Array.fromHex(digest);
+      if (this.#objects.size(id) === undefined) continue;
+      const bad = this.#objects.bad.has(digest) || this.#hasRightContent(id, digest) ? "" : ", with other content";
+      if (bad !== "") this.#objects.bad.set(digest, { fault: "digest", found: "other content" });
+      this.#problem("link", `images/${digest}`, `it is missing, and something boots it; its object is there${bad}`);
+    }
+  }
+
   image(link: Link): void {
+    this.#lying = false;
     if (!this.#target(link)) return;
     this.#read("image", link.path, () => {
       using file = openFile(this.#contents.directory, `objects/${objectName(link.id)}`);

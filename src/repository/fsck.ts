@@ -24,6 +24,8 @@ export interface FsckOptions {
   readonly quick: boolean;
   /** The name of one image: it and its objects, nothing else. */
   readonly image: string | undefined;
+  /** Digests of images that deployments and boot entries name: they have to have links. */
+  readonly roots?: readonly string[];
 }
 
 /** Told of each object that was checked. */
@@ -123,18 +125,25 @@ export class Fsck {
   #check(id: Uint8Array, advance: (items: number, bytes: number) => void): boolean {
     const hex = id.toHex();
     if (this.objects.size(id) === undefined || this.objects.bad.has(hex)) return false;
-    using directory = this.contents.openObjectDirectory(hex.slice(0, 2));
-    if (directory === undefined) return false;
-    const result = checkObject(directory, hex.slice(2), hex, this.contents.algorithm, this.requireVerity, (bytes) => advance(0, bytes));
+    const result = this.#inspect(id, (bytes) => advance(0, bytes));
+    if (result === undefined) return false;
     advance(1, 0);
     this.take(hex, result);
     return result.fault === undefined;
   }
 
+  /** @returns undefined where there is none */
+  #inspect(id: Uint8Array, advance: (bytes: number) => void): CheckedObject | undefined {
+    const hex = id.toHex();
+    using directory = this.contents.openObjectDirectory(hex.slice(0, 2));
+    return directory === undefined ? undefined : checkObject(directory, hex.slice(2), hex, this.contents.algorithm, this.requireVerity, advance);
+  }
+
   /** After checkObjects(); again after a repair. */
   checkLinks(): LinkFindings {
-    const { image } = this.#options;
+    const { image, roots = [] } = this.#options;
     this.#watcher.begin("checking images and streams");
-    return checkLinks(this.contents, this.objects, image, (items) => this.#watcher.advance(items));
+    const isRight = (id: Uint8Array): boolean => this.#inspect(id, () => undefined)?.fault === undefined;
+    return checkLinks(this.contents, this.objects, { only: image, roots, isRight }, (items) => this.#watcher.advance(items));
   }
 }

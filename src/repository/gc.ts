@@ -13,14 +13,12 @@ import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, isErrno, ERRNO, O, openAt, removeDirectory, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { directoryEntries, removeAt, syncFilesystem } from "../linux/entries.ts";
 import { COMMITS, commitDirectory } from "./commits.ts";
-import type { CategoryContents, Foreign, Link, RepositoryContents } from "./contents.ts";
-import { IdSet } from "./id-set.ts";
-import { objectsNeeded, readImageFile } from "./image-file.ts";
-import { objectName } from "./object-name.ts";
+import { FILE_NO_LINK, type Foreign, type Link, REFERENCES, type RepositoryContents } from "./contents.ts";
+import { Marker, unreadableRoot } from "./gc-mark.ts";
+import type { IdSet } from "./id-set.ts";
 import { RECIPES, STAGING } from "./own.ts";
-import { openFile, openInside } from "./repository.ts";
+import { openInside } from "./repository.ts";
 import { cleanStaging } from "./staging.ts";
-import { readStream } from "./stream-file.ts";
 
 /** Something outside the object store that keeps an image or a stream. */
 export interface Root {
@@ -28,6 +26,8 @@ export interface Root {
   readonly name: string;
   /** What keeps it, for people: a reference, a deployment, a boot entry. */
   readonly by: string;
+  /** Another repository may hold it: it is kept if it is here. */
+  readonly optional?: boolean;
 }
 
 export interface GcWatcher {
@@ -59,137 +59,52 @@ export interface GcPlan {
 
 /**
  * Finds out what is needed. Writes nothing; the caller holds a lock.
- * @param roots images and streams that something outside the repository needs; a name that is not in the repository is noted
+ * @param roots images and streams that something outside the repository needs
+ * @param missing images that a root may name without their being here
  * @param dead is told of each object that goes
- * @throws SealrootError SR-E542 when something that keeps others cannot be read
+ * @throws SealrootError SR-E542 when something that keeps others cannot be read, is not what its name says, or is not there
  */
-export function planGc(contents: RepositoryContents, roots: readonly Root[], watcher: GcWatcher, dead: (path: string, bytes: number) => void = () => undefined): GcPlan {
+export function planGc(contents: RepositoryContents, roots: readonly Root[], missing: ReadonlySet<string>, watcher: GcWatcher, dead: (path: string, bytes: number) => void = () => undefined): GcPlan {
   const images = contents.category("images");
   const streams = contents.category("streams");
+  for (const { path, found } of [...images.foreign, ...streams.foreign]) if (!isForeignImage(path, found)) throw unreadableRoot(path, found);
+  // composefs-rs would follow it, and name what lies elsewhere
+  for (const { name, path } of [...images.links, ...streams.links]) if (name === REFERENCES) throw unreadableRoot(path, "a symbolic link, not a directory");
   const notes: string[] = [];
-  const marker = new Marker(contents, images, streams, watcher);
+  const marker = new Marker(contents, [...images.links, ...streams.links], watcher);
   watcher.begin("looking for what is needed");
   for (const { category, entry, path } of [...images.references, ...streams.references]) {
     const found = entry === undefined ? undefined : marker.link(category, entry);
     if (found === undefined) throw unreadableRoot(path, entry === undefined ? "it leads nowhere" : `there is no ${category}/${entry}`);
     marker.keep(found, path);
   }
-  for (const { name, by } of roots) {
-    const found = [marker.link("images", name), marker.link("streams", name)].filter((link) => link !== undefined);
-    const foreign = [...images.foreign, ...streams.foreign].some(({ path }) => path === `images/${name}` || path === `streams/${name}`);
-    if (found.length === 0 && !foreign) notes.push(`${by} names ${name}, which is not in this repository`);
-    for (const link of found) marker.keep(link, by);
+  const foreign = new Set(images.foreign.map(({ path }) => path));
+  for (const { name, by, optional } of roots) {
+    const [image, stream] = [marker.link("images", name), marker.link("streams", name)];
+    if (image !== undefined) marker.keep(image, by);
+    if (stream !== undefined) marker.keep(stream, by);
+    if (image !== undefined || stream !== undefined || foreign.has(`images/${name}`)) continue;
+    // whoever deploys an image links it last, and a power cut may have come before
+    if (marker.keepImageObject(name, by)) notes.push(`images/${name} is not there; ${by} names it, so its object and what that needs are kept`);
+    else if (optional !== true && !missing.has(name)) throw missingRoot(name, by);
+    else if (optional !== true) notes.push(`${by} names ${name}, which is not in this repository`);
   }
   for (const { path } of images.foreign) marker.keepForeignImage(path);
   return { ...planSweep(contents, marker, [...images.links, ...streams.links], watcher, dead), notes: [...notes, ...marker.notes], kept: marker.kept() };
 }
 
-const unreadableRoot = (path: string, found: string, cause?: unknown): SealrootError =>
-  new SealrootError("SR-E542", { details: [["cannot read", path], ["found", found]], ...(cause === undefined ? {} : { cause }) });
+/** A file in `images/` may be an image, and then says what it needs. Anything else may keep what nobody knows. */
+const isForeignImage = (path: string, found: string): boolean => found === FILE_NO_LINK && /^images\/[^/]+$/.test(path) && path !== `images/${REFERENCES}`;
 
-/** Follows references from what is kept. */
-class Marker {
-  readonly live: IdSet;
-  readonly notes: string[] = [];
-  readonly #contents: RepositoryContents;
-  readonly #byName = new Map<string, Link>();
-  /** Links by the object that they lead to, in hexadecimal digits. */
-  readonly #byObject = new Map<string, Link[]>();
-  readonly #kept = new Map<Link, string[]>();
-  readonly #watcher: GcWatcher;
+const missingRoot = (name: string, by: string): SealrootError =>
+  new SealrootError("SR-E542", {
+    details: [["missing", `images/${name}`], ["named by", by]],
+    meaning: "what it needs cannot be known, so that would be lost",
+    next: `bring the image back (sealroot image import), remove what names it, or go on without it: --ignore-missing ${name}`,
+  });
 
-  constructor(contents: RepositoryContents, images: CategoryContents, streams: CategoryContents, watcher: GcWatcher) {
-    this.#contents = contents;
-    this.#watcher = watcher;
-    this.live = new IdSet(contents.idLength);
-    for (const link of [...images.links, ...streams.links]) {
-      this.#byName.set(link.path, link);
-      if (link.id === undefined) continue;
-      const hex = link.id.toHex();
-      this.#byObject.set(hex, [...(this.#byObject.get(hex) ?? []), link]);
-    }
-  }
-
-  link(category: string, name: string): Link | undefined {
-    return this.#byName.get(`${category}/${name}`);
-  }
-
-  kept(): { readonly link: Link; readonly by: readonly string[] }[] {
-    return [...this.#kept].map(([link, by]) => ({ link, by }));
-  }
-
-  /** Keeps an image or a stream, and all that follows from it. */
-  keep(start: Link, by: string): void {
-    const waiting: (readonly [Link, string])[] = [[start, by]];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const [link, reason] = next;
-      const known = this.#kept.get(link);
-      if (known !== undefined) {
-        if (!known.includes(reason)) known.push(reason);
-        continue;
-      }
-      this.#kept.set(link, [reason]);
-      if (link.id === undefined) throw unreadableRoot(link.path, `a link to ${JSON.stringify(link.text)}, which is no object of this repository`);
-      this.live.add(link.id);
-      if (link.category === "images") this.#image(link.path, `objects/${objectName(link.id)}`);
-      else for (const referred of this.#stream(link, link.id)) waiting.push([referred, link.path]);
-    }
-  }
-
-  /** A file where a link should be: nobody says what it belongs to, so it is kept, with what it needs. */
-  keepForeignImage(path: string): void {
-    try {
-      this.#image(path, path);
-      this.notes.push(`${path} is no link to an object; it is left alone, and what it needs is kept`);
-    } catch (error) {
-      if (!(error instanceof SealrootError)) throw error;
-      this.notes.push(`${path} is no link and no image; it is left alone`);
-    }
-  }
-
-  #image(path: string, file: string): void {
-    this.#watcher.advance(1);
-    try {
-      using image = openFile(this.#contents.directory, file);
-      if (image === undefined) throw unreadableRoot(path, `${file} is missing`);
-      const { tree } = readImageFile(image);
-      objectsNeeded(tree, this.#contents.idLength, (id) => void this.live.add(id));
-    } catch (error) {
-      throw blame(path, error);
-    }
-  }
-
-  #stream(link: Link, id: Uint8Array): Link[] {
-    this.#watcher.advance(1);
-    const { live } = this;
-    const { idLength } = this.#contents;
-    try {
-      const file = `objects/${objectName(id)}`;
-      using stream = openFile(this.#contents.directory, file);
-      if (stream === undefined) throw unreadableRoot(link.path, `${file} is missing`);
-      const { sections, references } = readStream(stream);
-      if (sections.idLength !== idLength) throw unreadableRoot(link.path, `it is of another hash than this repository`);
-      for (let at = 0; at < references.objects.length; at += idLength) live.add(references.objects.subarray(at, at + idLength));
-      const follow: Link[] = [];
-      for (const named of references.named) {
-        live.add(named.id);
-        // as composefs-rs: by the object, since the name in the stream is not the one in the repository
-        follow.push(...(this.#byObject.get(named.id.toHex()) ?? []));
-      }
-      return follow;
-    } catch (error) {
-      throw blame(link.path, error);
-    }
-  }
-}
-
-function blame(path: string, error: unknown): unknown {
-  if (!(error instanceof SealrootError) || error.code === "SR-E542") return error;
-  const facts = error.details.filter(([label]) => label !== "image" && label !== "file").map(([, text]) => text);
-  return unreadableRoot(path, [error.message, ...facts].join("; "), error.cause);
-}
-
-function planSweep(contents: RepositoryContents, { live }: Marker, links: readonly Link[], watcher: GcWatcher, eachDead: (path: string, bytes: number) => void): Omit<GcPlan, "notes" | "kept"> {
+function planSweep(contents: RepositoryContents, marker: Marker, links: readonly Link[], watcher: GcWatcher, eachDead: (path: string, bytes: number) => void): Omit<GcPlan, "notes" | "kept"> {
+  const { live } = marker;
   const dead = links.filter(({ id }) => id !== undefined && !live.has(id));
   const temporary: string[] = [...contents.otherObjectEntries().temporary, ...contents.temporaryEntries()];
   const foreign: Foreign[] = [...contents.otherObjectEntries().foreign, ...links.filter(({ id }) => id === undefined).map(({ path, text }) => ({ path, found: `a link to ${JSON.stringify(text)}` }))];
@@ -215,7 +130,7 @@ function planSweep(contents: RepositoryContents, { live }: Marker, links: readon
     watcher.advance(1);
   }
   const gone = new Set(dead.filter(({ category }) => category === "images").map(({ name }) => name));
-  const staying = new Set(links.filter((link) => link.category === "images" && !dead.includes(link)).map(({ name }) => name));
+  const staying = new Set([...links, ...marker.kept().map(({ link }) => link)].filter(({ category, name }) => category === "images" && !gone.has(name)).map(({ name }) => name));
   return { live, links: dead, recipes: contents.recipes().filter((digest) => !staying.has(digest)), commits: contents.commitDirectories().filter((digest) => gone.has(digest)), temporary, objects, bytes, keptObjects, foreign };
 }
 
@@ -237,8 +152,8 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
     for (const { path } of plan.links) removeAt(directory, path);
     for (const path of plan.temporary) removeAt(directory, path);
     removeOwn(contents, plan.recipes);
-    // an object must not be gone on the disk while a link to it is there
-    if (plan.links.length > 0) syncFilesystem(directory);
+    // an object must not be gone on the disk while a link to it is there: not even one that an interrupted run has removed
+    if (plan.links.length > 0 || plan.objects > 0) syncFilesystem(directory);
     for (const prefix of contents.objectDirectories()) {
       using below = contents.openObjectDirectory(prefix);
       if (below === undefined) continue;

@@ -4,6 +4,9 @@
 
 const FIRST_SLOTS = 1024;
 const CHUNK_IDS = 4096;
+/** Nobody can prepare ids that all fall into one place without knowing these. */
+const SECRETS = crypto.getRandomValues(new Uint32Array(256));
+const MIX = 0x9e3779b1;
 
 /** Ids of one length, as bytes. Each has a number: the order in which it was added. */
 export class IdSet {
@@ -51,8 +54,8 @@ export class IdSet {
 
   /** Ids are digests, so that any bytes of them are as good as a hash; but whoever writes streams can choose them: all are mixed in. */
   #find(id: Uint8Array): number {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ (id[at] ?? 0), 0x01000193);
+    let hash = 0;
+    for (let at = 0; at < id.length; at++) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ (SECRETS[id[at] ?? 0] ?? 0), MIX);
     const mask = this.#slots.length - 1;
     let slot = (hash ^ (hash >>> 15)) & mask;
     for (;;) {

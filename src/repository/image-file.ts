@@ -1,8 +1,8 @@
 /** An image as it lies in a repository: parsed, and the objects that it needs. */
 
-import { readImage } from "../erofs/index.ts";
+import { checkHeader, readImage } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, readInto, statAt } from "../linux/index.ts";
+import { type Descriptor, readAt, readInto, statAt } from "../linux/index.ts";
 import { type Inode, isRegular, type Tree } from "../tree/index.ts";
 import { idOfName } from "./object-name.ts";
 import { unreadable } from "./repository.ts";
@@ -11,16 +11,29 @@ export type ParsedImage = ReturnType<typeof readImage>;
 
 /** An image holds no file content; a larger file is none, and must not fill the memory. */
 export const LARGEST_IMAGE = 2 ** 31;
+const FIRST_BLOCK = 4096;
 
 /** @param file at its beginning @throws SealrootError: the reader's for what is no image, SR-E214 when the disk fails */
 export function readImageFile(file: Descriptor): ParsedImage {
-  return readImage(readWhole(file));
+  const bytes = readWhole(file);
+  return naming(file.label, () => readImage(bytes));
+}
+
+/** Reads an image, and says which one it is when it is refused: the reader knows bytes only. @param name path, or what it was called */
+export function naming<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SealrootError) || error.details.some(([label]) => label === "image")) throw error;
+    throw new SealrootError(error.code, { summary: error.message, details: [["image", name], ...error.details], meaning: error.meaning, next: error.next, cause: error.cause });
+  }
 }
 
 export function readWhole(file: Descriptor): Uint8Array {
   try {
     const { size } = statAt(file);
     if (size > LARGEST_IMAGE) throw new SealrootError("SR-E213", { details: [["image", file.label], ["found", `${size} bytes: no image is as large`]] });
+    naming(file.label, () => checkHeader(readAt(file, 0, FIRST_BLOCK), size));
     const bytes = new Uint8Array(size);
     return bytes.subarray(0, readInto(file, bytes));
   } catch (error) {

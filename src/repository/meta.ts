@@ -12,7 +12,11 @@ export interface RepositoryMeta {
   readonly algorithm: "sha256" | "sha512";
   /** Features that a writer must know and a reader need not; listed in reports. */
   readonly readOnlyCompatible: readonly string[];
+  /** EROFS format of images that are made here; undefined where this version cannot tell, and so must not make any. */
+  readonly format: "v0" | "v1" | "v2" | undefined;
 }
+
+const FORMATS = ["v0", "v1", "v2"] as const;
 
 const SUPPORTED_VERSION = 1;
 export const META_LIMIT = 64 * 1024;
@@ -55,5 +59,19 @@ export function parseMeta(bytes: Uint8Array, path: string): RepositoryMeta {
   const readOnlyCompatible = strings(features["read-only-compatible"]);
   if (incompatible === undefined || readOnlyCompatible === undefined) throw refuse(path, "features are not lists of names");
   if (incompatible.length > 0) throw refuse(path, `incompatible features ${quote(incompatible)}, which this sealroot does not know`);
-  return { version, algorithm: hash, readOnlyCompatible };
+  return { version, algorithm: hash, readOnlyCompatible, format: formatOf(parsed["erofs_formats"], readOnlyCompatible) };
+}
+
+/**
+ * As composefs-rs reads it (FormatConfig): `{"default": n, "extra": [...]}`. Where it is absent, or says what absent stands for, the older
+ * feature flag decides. Who only reads images needs none of it, so that nonsense here keeps nobody from booting.
+ */
+function formatOf(value: unknown, features: readonly string[]): RepositoryMeta["format"] {
+  const legacy = features.includes("v1_erofs") ? "v1" : "v2";
+  if (value === undefined) return legacy;
+  if (!isRecord(value)) return undefined;
+  const known = (format: unknown): format is 0 | 1 | 2 => format === 0 || format === 1 || format === 2;
+  const { default: main, extra = [] } = value;
+  if (!known(main) || !Array.isArray(extra) || !extra.every(known)) return undefined;
+  return main === 2 && extra.length === 0 ? legacy : FORMATS[main];
 }

@@ -1,6 +1,6 @@
 /** Objects that are not finished: files without a name, where they have one in our own directory, and where a sparse file has data. */
 
-import { seek } from "../linux/data.ts";
+import { seek, setPermissions } from "../linux/data.ts";
 import { Descriptor, ERRNO, O, SyscallError } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { randomName } from "./staging.ts";
@@ -9,6 +9,8 @@ const PERMISSIONS = 0o644;
 
 export class Drafts {
   readonly #staging: number;
+  /** The umask would keep objects from others: they are for everybody to read, as mkcomposefs leaves them too. */
+  readonly #masked = (process.umask() & PERMISSIONS) !== 0;
   /** False once the filesystem has refused. */
   #unnamed = true;
 
@@ -19,6 +21,12 @@ export class Drafts {
 
   /** An unnamed file; one named as composefs-rs names it where the filesystem has no unnamed ones. @throws SyscallError */
   make(): Draft {
+    const draft = this.#make();
+    if (this.#masked) setPermissions(draft.file, PERMISSIONS);
+    return draft;
+  }
+
+  #make(): Draft {
     if (this.#unnamed) {
       const fd = openNameRaw(this.#staging, ".", O.RDWR | O.TMPFILE, PERMISSIONS);
       if (fd >= 0) return draftOf(new Descriptor(fd, "a new object"), undefined, this.#staging);

@@ -4,7 +4,7 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, HERE, isErrno, O, openAt, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { type Descriptor, ERRNO, HERE, isErrno, O, openAt, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
 import { objectName } from "./object-name.ts";
 
@@ -50,7 +50,8 @@ export class ObjectSource implements Disposable {
     try {
       using found = openAt(this.#directory, path, O.PATH | O.NOFOLLOW, BENEATH);
       if (statAt(found).type !== "regular file") return undefined;
-      return openAt(this.#directory, path, O.RDONLY | O.NOFOLLOW, BENEATH);
+      // the very file that was looked at: another of that name may be a FIFO by now
+      return reopen(found, O.RDONLY);
     } catch (error) {
       if (error instanceof SyscallError) return undefined;
       throw error;

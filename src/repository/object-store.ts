@@ -10,7 +10,7 @@ import { Descriptor, ERRNO, isErrno, O, SyscallError, writeAll } from "../linux/
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { Arena } from "../tree/index.ts";
 import { closeDirectories, newDirectories, type ObjectTarget, ObjectWriter, type StoredObject } from "./object-writer.ts";
-import { cleanStaging, Staging } from "./staging.ts";
+import { cleanStaging, randomName, Staging } from "./staging.ts";
 
 type Directory = Pick<Descriptor, "fd" | "label">;
 
@@ -55,7 +55,12 @@ export class ObjectStore implements Disposable {
       throw unwritable(objects.label, error);
     }
     const staging = this.#staging.directory;
-    this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), directories: newDirectories() };
+    try {
+      this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), directories: newDirectories() };
+    } catch (error) {
+      this.#staging[Symbol.dispose]();
+      throw unwritable(objects.label, error);
+    }
     this.#writer = new ObjectWriter(this.target);
   }
 
@@ -115,26 +120,35 @@ export function unwritable(path: string, error: unknown): unknown {
   return new SealrootError("SR-E525", { ...summary, details: [["in", path]], cause: error });
 }
 
-/** Whether files on this filesystem can have fs-verity: tried on one that nobody sees. */
+const ATTEMPTS = 5;
+
+/**
+ * Whether files on this filesystem can have fs-verity: tried on one that nobody sees. Only the filesystem's own word is a no: what fails
+ * for another reason (a full disk, a directory that may not be written to) must not make a repository without protection.
+ * @throws SyscallError
+ */
 export function hasVerity(directory: Directory, algorithm: "sha256" | "sha512"): boolean {
   let name: string | undefined;
   let fd = openNameRaw(directory.fd, ".", O.RDWR | O.TMPFILE, 0o600);
   if (fd < 0) {
-    name = ".tmp-object-verity";
+    name = `.tmp-object-${randomName()}`;
     fd = openNameRaw(directory.fd, name, O.RDWR | O.CREAT | O.EXCL, 0o600);
   }
-  if (fd < 0) return false;
+  if (fd < 0) throw new SyscallError(`openat(${directory.label}, "${name}")`, -fd);
   const file = new Descriptor(fd, "a file to try fs-verity on");
   try {
     writeAll(file, new Uint8Array(1));
     const readable = reopenRaw(file.fd, O.RDONLY);
     file.close();
-    if (readable < 0) return false;
+    if (readable < 0) throw new SyscallError(`open(${file.label})`, -readable);
     using reading = new Descriptor(readable, file.label);
-    return enableVerity(reading, algorithm) === "enabled";
-  } catch (error) {
-    if (error instanceof SyscallError) return false;
-    throw error;
+    for (let attempt = 1; ; attempt++) {
+      const enabled = enableVerity(reading, algorithm);
+      if (enabled !== "busy") return enabled !== "unsupported";
+      // a process that is being started may hold a copy of our descriptor for a moment
+      if (attempt === ATTEMPTS) throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.ETXTBSY);
+      Bun.sleepSync(attempt);
+    }
   } finally {
     file.close();
     if (name !== undefined) unlinkRaw(directory.fd, name);

@@ -14,6 +14,7 @@ import { Descriptor, ERRNO, makeDirectory, measureVerity, O, SyscallError, write
 import { closeRaw, FileStatus, linkDescriptorRaw, openName, openNameRaw, renameRaw, statNameRaw, unlinkRaw } from "../linux/names.ts";
 import { ContentHasher } from "./content-hasher.ts";
 import { type Draft, Drafts, extents, openReadOnly } from "./object-draft.ts";
+import { randomName } from "./staging.ts";
 
 export interface ObjectTarget {
   readonly algorithm: "sha256" | "sha512";
@@ -62,6 +63,8 @@ export class ObjectWriter {
   #reflinks = true;
   #ranges = true;
   readonly #drafts: Drafts;
+  /** For objects that are there already; apart from the other, whose buffer holds what is stored. */
+  #present: ContentHasher | undefined;
 
   constructor(target: ObjectTarget) {
     this.#target = target;
@@ -139,7 +142,7 @@ export class ObjectWriter {
     const content = buffer.subarray(0, size);
     tree.update(content);
     const digest = this.#hasher.digest();
-    if (this.#isPresent(digest, size)) return { digest, how: "present" };
+    if (this.#isPresent(digest, size, content)) return { digest, how: "present" };
     using temporary = this.#drafts.make();
     writeAll(temporary.file, content);
     return this.#stage(temporary, digest);
@@ -243,13 +246,17 @@ export class ObjectWriter {
   /** What has the name of this object is not the object: ours takes its place in one step. */
   #replace(temporary: Draft, file: Descriptor, directory: Directory, name: string, digest: Uint8Array): StoredObject {
     const { staging } = this.#target;
-    const own = temporary.name ?? `${digest.toHex()}.new`;
+    // a name of its own: another thread may be replacing the same object
+    const own = temporary.name ?? `.tmp-object-${randomName()}`;
     if (temporary.name === undefined) {
       const linked = linkDescriptorRaw(file.fd, staging, own);
-      if (linked < 0 && linked !== -ERRNO.EEXIST) throw new SyscallError(`linkat(${own})`, -linked);
+      if (linked < 0) throw new SyscallError(`linkat(${own})`, -linked);
     }
     const result = renameRaw(staging, own, directory.fd, name, true);
-    if (result < 0) throw new SyscallError(`renameat2(${name})`, -result);
+    if (result < 0) {
+      if (temporary.name === undefined) unlinkRaw(staging, own);
+      throw new SyscallError(`renameat2(${name})`, -result);
+    }
     temporary.name = undefined;
     return { digest, how: "replaced" };
   }
@@ -268,10 +275,27 @@ export class ObjectWriter {
     return measured.kind === "digest" && measured.digest === expected;
   }
 
-  #isPresent(digest: Uint8Array, size: number): boolean {
+  /**
+   * There is an object of this name, and it is one: without fs-verity nobody else would notice that its bytes have changed since.
+   * @param content what it has to hold, where that is in memory: comparing takes less than hashing
+   */
+  #isPresent(digest: Uint8Array, size: number, content?: Uint8Array): boolean {
     const hex = digest.toHex();
-    const result = statNameRaw(this.#directory(hex).fd, hex.slice(2), this.#status);
-    return result === 0 && this.#status.mode >> 12 === 8 && this.#status.size === size;
+    const directory = this.#directory(hex);
+    const looked = statNameRaw(directory.fd, hex.slice(2), this.#status);
+    if (looked !== 0 || this.#status.mode >> 12 !== 8 || this.#status.size !== size) return false;
+    const fd = openNameRaw(directory.fd, hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    if (fd < 0) return false;
+    using _there = new Descriptor(fd, hex);
+    this.#present ??= new ContentHasher(this.#target.algorithm);
+    if (content === undefined) return this.#present.hashFile(fd, size, false) && this.#present.digest().toHex() === hex;
+    const { buffer } = this.#present;
+    for (let done = 0; done < size; ) {
+      const got = readRaw(fd, buffer.subarray(done), size - done);
+      if (got <= 0) return false;
+      done += got;
+    }
+    return Buffer.compare(buffer.subarray(0, size), content) === 0;
   }
 
   #stage(temporary: Draft, digest: Uint8Array): StoredObject {

@@ -6,6 +6,7 @@
 import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, type DirectoryDescriptor, ERRNO, isErrno, makeDirectory, makeSymlink, O, openAt, RESOLVE } from "../linux/index.ts";
 import { moveAt, readLinkAt, syncFile, syncFilesystem } from "../linux/entries.ts";
+import { FileStatus, statNameRaw } from "../linux/names.ts";
 import { openInside } from "./repository.ts";
 
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
@@ -48,10 +49,42 @@ export function checkReference(reference: string): void {
   if (bad) throw new SealrootError("SR-E100", { summary: `${JSON.stringify(reference)} is no name for an image`, next: "give a name such as system or release/44" });
 }
 
-/** Makes a link, or puts one in the place of another in one step. */
+/**
+ * Whether a reference can have this name, asked before the work: where a name is there can be none below it, and the other way round.
+ * @throws SealrootError SR-E100
+ */
+export function checkReferenceFree(repository: Descriptor, reference: string): void {
+  const parts = reference.split("/");
+  for (let length = 1; length <= parts.length; length++) {
+    const name = parts.slice(0, length).join("/");
+    const { mode } = lookAt(repository, `images/refs/${name}`);
+    if (mode === undefined) return;
+    const last = length === parts.length;
+    if (mode >> 12 === (last ? LINK : DIRECTORY_TYPE)) continue;
+    const found = mode >> 12 === LINK ? "is a name already" : mode >> 12 === DIRECTORY_TYPE ? "has names below it" : "is a file";
+    throw new SealrootError("SR-E100", { summary: `no image can have the name ${JSON.stringify(reference)}: images/refs/${name} ${found}`, next: "give another name: sealroot image ls shows those that there are" });
+  }
+}
+
+const LINK = 0o12;
+const DIRECTORY_TYPE = 0o4;
+
+/** Of the entry itself, a link not followed. */
+function lookAt(repository: Descriptor, path: string): { readonly mode: number | undefined } {
+  const slash = path.lastIndexOf("/");
+  using parent = openInside(repository, path.slice(0, slash), O.PATH | O.DIRECTORY | O.NOFOLLOW);
+  const status = new FileStatus();
+  return { mode: parent === undefined || statNameRaw(parent.fd, path.slice(slash + 1), status) < 0 ? undefined : status.mode };
+}
+
+/** Makes a link, or puts one in the place of another in one step. @throws SealrootError SR-E548 when something else has the name */
 export function placeLink(drafts: DirectoryDescriptor, directory: Descriptor, name: string, text: string): void {
   if (makeSymlink(text, directory, name)) return;
-  if (linkText(directory, name) === text) return;
+  const there = linkText(directory, name);
+  if (there === text) return;
+  if (there === undefined) {
+    throw new SealrootError("SR-E548", { summary: "something that is no link has the name", details: [["path", `${directory.label}/${name}`]], meaning: "no program for these repositories puts a file there, so nobody knows what it is for", next: "look at it, and move it elsewhere" });
+  }
   makeSymlink(text, drafts, LINK_DRAFT);
   moveAt(drafts, LINK_DRAFT, directory, name);
 }

@@ -8,6 +8,7 @@ import { moveAt, removeAt } from "../linux/entries.ts";
 import { type Descriptor, makeDirectory, measureVerity, O, openPath, writeAll } from "../linux/index.ts";
 import { lockFile } from "../linux/lock.ts";
 import { openName } from "../linux/names.ts";
+import type { RepositoryMeta } from "./meta.ts";
 import { ObjectStore, unwritable } from "./object-store.ts";
 import { OWN, RECIPES, STAGING } from "./own.ts";
 import { publishImage } from "./publish.ts";
@@ -17,11 +18,24 @@ import { randomName } from "./staging.ts";
 /** Features of repositories under which this program may write (composefs-rs, known_features::RO_COMPAT). */
 const WRITABLE_FEATURES = ["v1_erofs"];
 
+/** What images of a repository are made with. @throws SealrootError SR-E202 when meta.json is missing or does not say */
+export function repositorySettings({ meta }: Repository, path: string): RepositoryMeta & { readonly format: "v0" | "v1" | "v2" } {
+  if (meta === undefined) {
+    throw new SealrootError("SR-E202", {
+      summary: "the repository has no meta.json", details: [["repository", path]], meaning: "it is older than that file, which says how objects are named",
+      next: "add it: sealroot repo init, which takes the hash that the objects there are named by; --insecure where they lack fs-verity",
+    });
+  }
+  const { format } = meta;
+  if (format === undefined) throw new SealrootError("SR-E202", { details: [["file", `${path}/meta.json`], ["found", "erofs_formats that this sealroot does not know"]] });
+  return { ...meta, format };
+}
+
 export class RepositoryWriter implements Disposable {
   readonly repository: Repository;
   readonly algorithm: "sha256" | "sha512";
   /** EROFS format that this repository's images have unless another is asked for. */
-  readonly format: "v1" | "v2";
+  readonly format: "v0" | "v1" | "v2";
   /** Every object is to have fs-verity: meta.json has it too. */
   readonly secure: boolean;
   readonly objects: ObjectStore;
@@ -38,19 +52,18 @@ export class RepositoryWriter implements Disposable {
       const directory = stack.use(openPath(path, O.RDONLY | O.DIRECTORY));
       if (!lockFile(directory, "shared", wait)) throw new SealrootError("SR-E543", { details: [["repository", path]] });
       this.repository = stack.use(Repository.at(directory));
-      const { meta } = this.repository;
-      if (meta === undefined) throw new SealrootError("SR-E202", { summary: "the repository has no meta.json", details: [["repository", path]], next: "make one: sealroot repo init" });
-      const unknown = meta.readOnlyCompatible.filter((feature) => !WRITABLE_FEATURES.includes(feature));
+      const settings = repositorySettings(this.repository, path);
+      const unknown = settings.readOnlyCompatible.filter((feature) => !WRITABLE_FEATURES.includes(feature));
       if (unknown.length > 0) throw new SealrootError("SR-E202", { summary: "the repository may only be read by this version", details: [["features", unknown.join(", ")]], next: "write to it with the program that made it, or with a newer sealroot" });
-      this.algorithm = meta.algorithm;
-      this.format = meta.readOnlyCompatible.includes("v1_erofs") ? "v1" : "v2";
+      this.algorithm = settings.algorithm;
+      this.format = settings.format;
       const top = this.repository.directory;
       using metaFile = openFile(top, "meta.json");
       this.secure = metaFile !== undefined && measureVerity(metaFile).kind === "digest";
       for (const name of ["objects", "images", OWN]) makeDirectory(top, name, 0o755);
       this.#objectsDirectory = stack.use(openName(top, "objects", O.RDONLY | O.DIRECTORY));
       this.#own = stack.use(openName(top, OWN, O.RDONLY | O.DIRECTORY));
-      this.objects = stack.use(new ObjectStore(this.#objectsDirectory, { algorithm: meta.algorithm, beside: this.#own, prefix: STAGING }));
+      this.objects = stack.use(new ObjectStore(this.#objectsDirectory, { algorithm: settings.algorithm, beside: this.#own, prefix: STAGING }));
       if (this.secure && !this.objects.target.verity) throw new SealrootError("SR-E524", { summary: "the repository requires fs-verity, and there is none", details: [["repository", path]], next: "use a kernel and a filesystem with fs-verity; ext4: tune2fs -O verity" });
     } catch (error) {
       throw unwritable(path, error);

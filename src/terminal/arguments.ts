@@ -83,7 +83,7 @@ export function parseArguments(help: CommandHelp, argv: readonly string[]): Pars
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   const [least, most] = help.operandCount ?? [0, 0];
-  if (operands.length < least) refuse(`${help.operands ?? "an operand"} is missing`);
+  if (operands.length < least) refuse(`${missing(help.operands, operands.length)} is missing`);
   if (operands.length > most) refuse(`unexpected operand "${operands[most] ?? ""}"`);
   const odd = help.anyBytesInOperands === true ? undefined : operands.find((operand) => operand.includes(REPLACEMENT));
   if (odd !== undefined) refuse(`an operand is not UTF-8: ${JSON.stringify(odd)}`);
@@ -102,6 +102,12 @@ export function asksFor(word: string, { options }: CommandHelp, argv: readonly s
     if (argument.startsWith("--") && Object.hasOwn(options, name) && options[name]?.kind === "value") i++;
   }
   return false;
+}
+
+/** The first operand that was not given, where each is one word of the usage line. */
+function missing(operands = "an operand", given: number): string {
+  const names = operands.split(" ");
+  return names.every((name) => /^[A-Z]+$/.test(name)) ? (names[given] ?? operands) : operands;
 }
 
 /** The text of `sealroot NAME --help`. */

@@ -34,6 +34,11 @@ const FIRST = 1000;
 const NEXT = 100;
 /** Of the time that the rate is taken over: work that has become slower is to say so. */
 const WINDOW = 5000;
+/** What a thing costs beside its bytes, in bytes: opening, naming and closing a file takes as long as going through so many. */
+const ITEM_COST = 65_536;
+/** An estimate is shown from this part of the work on, or after this many milliseconds: what comes first is seldom like the rest. */
+const STABLE_PART = 0.02;
+const STABLE_AFTER = 5000;
 const ERASE = "\r\x1b[K";
 
 export class Progress implements ProgressListener, Disposable {
@@ -43,6 +48,8 @@ export class Progress implements ProgressListener, Disposable {
   #items = 0;
   #bytes = 0;
   #started = 0;
+  /** When this part of the work began. */
+  #began = 0;
   #drawn: number | undefined;
   /** Where the rate is taken from: a point in time, and one half a window later that takes its place. */
   #from = { at: 0, items: 0, bytes: 0 };
@@ -62,6 +69,7 @@ export class Progress implements ProgressListener, Disposable {
     const at = this.#terminal.now();
     // a chain of short parts is long work too: the first second is counted once
     if (this.#started === 0) this.#started = at;
+    this.#began = at;
     this.#from = { at, items: 0, bytes: 0 };
     this.#middle = this.#from;
     if (this.#drawn !== undefined) this.#draw(at);
@@ -92,7 +100,7 @@ export class Progress implements ProgressListener, Disposable {
       this.#middle = { at, items: this.#items, bytes: this.#bytes };
     }
     const seconds = (at - this.#from.at) / 1000;
-    const rate = this.#rate(seconds);
+    const rate = this.#rate(seconds, at);
     const amounts = this.#amounts();
     const columns = Math.max((this.#terminal?.columns() ?? 80) - 1, 20);
     // on a narrow terminal the first amounts give way: what is left to wait is what people look for
@@ -113,15 +121,27 @@ export class Progress implements ProgressListener, Disposable {
     return this.#items === 0 ? [sized] : [counted, sized];
   }
 
-  #rate(seconds: number): string[] {
+  #rate(seconds: number, at: number): string[] {
     if (seconds < 0.2) return [];
     const [items, bytes] = [(this.#items - this.#from.items) / seconds, (this.#bytes - this.#from.bytes) / seconds];
     const rate = bytes > 0 ? `${formatBytes(bytes)}/s` : `${count(Math.round(items))}/s`;
-    // bytes tell better than things, where both are known: things are large and small
-    const left = this.#total.bytes !== undefined && bytes > 0
-      ? (this.#total.bytes - this.#bytes) / bytes
-      : this.#total.items !== undefined && items > 0 ? (this.#total.items - this.#items) / items : undefined;
-    return left === undefined || left < 0 ? [rate] : [rate, `${formatDuration(left)} left`];
+    const left = this.#left(items, bytes, at);
+    return left === undefined ? [rate] : [rate, `${formatDuration(left)} left`];
+  }
+
+  /**
+   * Seconds that are left, by what was done in one; undefined while that is not known. Things are large and small, so bytes tell
+   * better where they are known; but what is small takes its time too, so where both are known both count.
+   */
+  #left(items: number, bytes: number, at: number): number | undefined {
+    const total = this.#total;
+    // what nobody has counted towards a total says nothing
+    const [perItem, perByte] = [total.items === undefined ? 0 : total.bytes === undefined ? 1 : ITEM_COST, total.bytes === undefined ? 0 : 1];
+    const all = (total.items ?? 0) * perItem + (total.bytes ?? 0) * perByte;
+    const done = this.#items * perItem + this.#bytes * perByte;
+    const speed = items * perItem + bytes * perByte;
+    if (speed <= 0 || done > all || (done < all * STABLE_PART && at - this.#began < STABLE_AFTER)) return undefined;
+    return (all - done) / speed;
   }
 }
 

@@ -132,7 +132,7 @@ describe("importing what the C tool made", () => {
     expect(repository.listing()).toContain(`images/${digest} -> ../objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
     expect(repository.listing()).toContain(`images/refs/release/44 -> ../../${digest}`);
     expect(repository.json("fsck").value["ok"]).toBe(true);
-    expect((repository.json("gc").value["removed"] as { images: string[] }).images).toEqual([unnamed]);
+    expect((repository.json("gc --no-boot-entries").value["removed"] as { images: string[] }).images).toEqual([unnamed]);
     expect(repository.exists(`images/${digest}`)).toBe(true);
     expect(repository.json("fsck").value["ok"]).toBe(true);
     // again is no mistake
@@ -150,7 +150,7 @@ describe("importing what the C tool made", () => {
     expectOneBlock(repository.run("image import", file, "--name", "../x").stderr, "SR-E100");
     expect(repository.listing()).toEqual(before);
     using other = new TestRepository("sha512-v1");
-    expectOneBlock(other.run("image import", file, "--objects", store).stderr, "SR-E546");
+    expectOneBlock(other.run("image import", file, "--objects", store).stderr, "SR-E527");
     const { exit, value } = repository.json("image import", file, "--allow-missing");
     expect(exit).toBe(0);
     expect((value["missing"] as unknown[]).length).toBeGreaterThan(0);
@@ -162,7 +162,7 @@ describe("importing what the C tool made", () => {
     using repository = new TestRepository("sha256-v1");
     for (const name of ["objects", "images"]) rmSync(repository.at(name), { recursive: true });
     expect(repository.run("image ls").stdout).toBe("no images\n");
-    expect(repository.run("gc").exit).toBe(0);
+    expect(repository.run("gc --no-boot-entries").exit).toBe(0);
     expect(repository.run("image import", file, "--objects", store)).toEqual({ exit: 0, stdout: `sha256:${digest}\n`, stderr: "" });
     expect(repository.json("fsck").value["ok"]).toBe(true);
   });

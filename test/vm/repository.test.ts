@@ -24,7 +24,7 @@ sealroot fsck --repo composefs.new --quick; echo "quick $?"
 sealroot fsck --repo composefs.new --repair /run/good; echo "repair $?"
 echo 3 > /proc/sys/vm/drop_caches
 sealroot fsck --repo composefs.new --json; echo "second $?"
-sealroot gc --repo composefs.new; echo "gc $?"
+sealroot gc --repo composefs.new --sysroot none; echo "gc $?"
 sealroot fsck --repo composefs.new; echo "last $?"
 sealroot karg --repo composefs.new system; } > /run/made 2>&1 || :`;
 

@@ -1,7 +1,7 @@
 /** Which images boot entries name. Entries as bootc, composefs-rs and kernel-install write them. */
 
 import { describe, expect, test } from "bun:test";
-import { bootEntryImages, grubImages, imageOfFileName } from "../../../src/deployments/boot-entries.ts";
+import { bootEntryImages, imageOfFileName, menuImages } from "../../../src/deployments/boot-entries.ts";
 
 const [A, B] = ["a".repeat(128), "b".repeat(128)];
 const C = "c".repeat(64);
@@ -30,13 +30,31 @@ describe("entries of the Boot Loader Specification", () => {
 describe("menus of GRUB", () => {
   test("bootc's user.cfg", () => {
     const menu = [A, B].map((digest) => `menuentry "Fedora 42: (${digest})" {\ninsmod fat\nsearch --no-floppy --set=root --fs-uuid "\${EFI_PART_UUID}"\nchainloader /EFI/Linux/bootc/bootc_composefs-${digest}.efi\n}\n`).join("");
-    expect(grubImages(menu).images).toEqual([A, B]);
+    expect(menuImages(menu).images).toEqual([A, B]);
   });
   test("a plain grub.cfg", () => {
-    expect(grubImages(`menuentry 'x' {\n\tlinux\t/vmlinuz root=LABEL=r composefs.digest=v1-sha256-12:${C} quiet\n\tinitrd /i\n}\n`).images).toEqual([C]);
-    expect(grubImages("set default=0\n")).toEqual({ images: [], kernels: [], unknown: [] });
+    expect(menuImages(`menuentry 'x' {\n\tlinux\t/vmlinuz root=LABEL=r composefs.digest=v1-sha256-12:${C} quiet\n\tinitrd /i\n}\n`).images).toEqual([C]);
+    expect(menuImages("set default=0\n")).toEqual({ images: [], kernels: [], unknown: [] });
   });
 });
+
+describe("arguments in menus", () => {
+  const argument = `composefs.digest=v1-sha256-12:${C}`;
+  for (const text of [`set kernelopts="root=/dev/sda1 ${argument} "\n`, `kernelopts=root=x ${argument} ro\n####`, `kernelopts=root=x \\\n${argument}\n`, `APPEND rw ${argument}`, `linux ($root)/v a="b\\"" ${argument}`, `linux /v '${argument}'`]) {
+    test(JSON.stringify(text), () => expect(menuImages(text).images).toEqual([C]));
+  }
+  test("made of variables are not known", () => {
+    expect(menuImages("linux /v composefs.digest=v1-sha256-12:${digest}\n").unknown).not.toEqual([]);
+    expect(menuImages('linux /v composefs=$digest"\n').unknown).toEqual(["composefs=$digest"]);
+  });
+  test("a name that is put together", () => expect(menuImages(`set kernel=bootc_composefs-${A}.efi\nchainloader $prefix/$kernel\n`)).toEqual({ images: [A], kernels: [], unknown: [] }));
+});
+
+test("lines of blanks alone take no time", () => {
+  const blanks = " ".repeat(2 ** 20);
+  expect(bootEntryImages(`options${blanks}x${blanks}y\n${blanks}`).images).toEqual([]);
+  expect(menuImages(`linux${blanks}x${blanks}y\nchainloader${blanks}x${blanks}\n`).images).toEqual([]);
+}, 4000);
 
 test("file names", () => {
   expect([`bootc_composefs-${A}.efi`, `/EFI/Linux/${C}.efi`, `/boot/${A}`, "linux.efi", `${A}0.efi`, `x${C}.efi`].map(imageOfFileName)).toEqual([A, C, A, undefined, undefined, undefined]);

@@ -23,6 +23,31 @@ describe("a set of ids", () => {
     });
   }
 
+  test("is not slowed down by ids that were made to fall into one place", () => {
+    // FNV-1a, as this was once: pairs of four bytes that lead from one state to the same next one, so 2^16 ids of one hash
+    const step = (hash: number, word: number): number => [0, 8, 16, 24].reduce((state, shift) => Math.imul(state ^ ((word >>> shift) & 255), 0x01000193), hash);
+    let hash = 0x811c9dc5;
+    const pairs = Array.from({ length: 16 }, () => {
+      const seen = new Map<number, number>();
+      for (let word = 0; ; word++) {
+        const mixed = Math.imul(word, 0x9e3779b1) >>> 0;
+        const next = step(hash, mixed);
+        const other = seen.get(next);
+        seen.set(next, mixed);
+        if (other === undefined) continue;
+        hash = next;
+        return [other, mixed] as const;
+      }
+    });
+    const set = new IdSet(64);
+    const words = new Uint32Array(16);
+    for (let number = 0; number < 65536; number++) {
+      for (const [at, [one, two]] of pairs.entries()) words[at] = (number >> at) & 1 ? two : one;
+      set.add(new Uint8Array(words.buffer));
+    }
+    expect(set.size).toBe(65536);
+  }, 4000);
+
   test("takes copies, and no id of another length", () => {
     const set = new IdSet(32);
     const id = idOf(1, 32);

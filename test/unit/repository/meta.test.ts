@@ -23,11 +23,27 @@ function found(text: string | Uint8Array): string {
 describe("accepted", () => {
   // as composefs-rs at 0.7 writes it
   const full = '{"version":1,"algorithm":"fsverity-sha512-12","features":{"compatible":[],"read-only-compatible":["v1_erofs"],"incompatible":[]},"erofs_formats":{"default":1}}';
-  test("as the peer writes it", () => expect(parse(full)).toEqual({ version: 1, algorithm: "sha512", readOnlyCompatible: ["v1_erofs"] }));
-  test("the least", () => expect(parse('{"version":1,"algorithm":"fsverity-sha256-12"}')).toEqual({ version: 1, algorithm: "sha256", readOnlyCompatible: [] }));
+  test("as the peer writes it", () => expect(parse(full)).toEqual({ version: 1, algorithm: "sha512", readOnlyCompatible: ["v1_erofs"], format: "v1" }));
+  test("the least", () => expect(parse('{"version":1,"algorithm":"fsverity-sha256-12"}')).toEqual({ version: 1, algorithm: "sha256", readOnlyCompatible: [], format: "v2" }));
   test("a byte order mark, white space, unknown keys, unknown compatible features", () => {
     expect(parse('\ufeff \n{"version":1,"algorithm":"fsverity-sha256-12","new":{"a":[1]},"features":{"compatible":["x",1],"other":2}}')).toMatchObject({ version: 1 });
   });
+});
+
+describe("the format of images", () => {
+  const cases: readonly (readonly [features: readonly string[], formats: unknown, expected: string | undefined])[] = [
+    [[], undefined, "v2"], [["v1_erofs"], undefined, "v1"],
+    // what composefs-rs writes where nothing was chosen: the flag decides
+    [["v1_erofs"], { default: 2 }, "v1"], [[], { default: 2, extra: [] }, "v2"],
+    [[], { default: 1 }, "v1"], [["v1_erofs"], { default: 0 }, "v0"], [["v1_erofs"], { default: 2, extra: [1] }, "v2"],
+    [[], { default: 3 }, undefined], [[], { default: 1, extra: ["x"] }, undefined], [[], [1], undefined], [[], { extra: [1] }, undefined],
+  ];
+  for (const [features, formats, expected] of cases) {
+    test(JSON.stringify([features, formats]), () => {
+      const meta = { version: 1, algorithm: "fsverity-sha256-12", features: { "read-only-compatible": features }, ...(formats === undefined ? {} : { erofs_formats: formats }) };
+      expect(parseMeta(bytes(JSON.stringify(meta)), "/r/meta.json").format).toBe(expected as never);
+    });
+  }
 });
 
 describe("refused", () => {

@@ -35,7 +35,7 @@ describe("progress", () => {
     expect(written.map((line) => line.replace("\r\x1b[K", ""))).toEqual(["three  1 of 2, 3/s, 1 s left"]);
   });
 
-  test("how much, how fast, how long; bytes tell better than things", () => {
+  test("how much, how fast, how long; a thing counts beside its bytes", () => {
     const { written, clock, terminal } = fake(100);
     using progress = new Progress(terminal);
     progress.begin("checking objects", { items: 50_000, bytes: 2 ** 30 });
@@ -43,7 +43,7 @@ describe("progress", () => {
       clock.now += 100;
       progress.advance(1000, 2 ** 20);
     }
-    expect(written.at(-1)).toBe("\r\x1b[Kchecking objects  20,000 of 50,000, 20.0 MiB of 1.0 GiB, 10.0 MiB/s, 1 min 41 s left");
+    expect(written.at(-1)).toBe("\r\x1b[Kchecking objects  20,000 of 50,000, 20.0 MiB of 1.0 GiB, 10.0 MiB/s, 5 s left");
     // not more than ten lines a second
     expect(written.length).toBe(11);
     progress.clear();
@@ -51,6 +51,40 @@ describe("progress", () => {
     const length = written.length;
     progress.clear();
     expect(written.length).toBe(length);
+  });
+
+  test("large things first, small ones last: no hours at the beginning, no second that never ends", () => {
+    const { written, clock, terminal } = fake(100);
+    using progress = new Progress(terminal);
+    progress.begin("reading", { items: 100_000, bytes: 10 * 2 ** 30 });
+    const left = (): number => {
+      const [, minutes, seconds] = / (?:(\d+) min )?(\d+) s left$/.exec(written.at(-1) ?? "") ?? [];
+      return seconds === undefined ? Number.NaN : Number(minutes ?? 0) * 60 + Number(seconds);
+    };
+    // ten files of a GiB take 20 s, and all others, with nothing in them, 10 s
+    for (let at = 0; at < 10; at++) {
+      clock.now += 2000;
+      progress.advance(1, 2 ** 30);
+      expect(left()).toBeLessThan(40);
+    }
+    for (let at = 0; at < 99; at++) {
+      clock.now += 100;
+      progress.advance(1000);
+    }
+    expect(left()).toBeLessThanOrEqual(1);
+    expect(written.filter((line) => line.includes(" 1 s left")).length).toBeLessThan(20);
+  });
+
+  test("the first things of many say nothing of how long it takes", () => {
+    const { written, clock, terminal } = fake();
+    using progress = new Progress(terminal);
+    progress.begin("reading", { items: 100_000 });
+    clock.now += 2000;
+    progress.advance(10);
+    expect(written.at(-1)).toEndWith("reading  10 of 100,000, 5/s");
+    clock.now += 2000;
+    progress.advance(4990);
+    expect(written.at(-1)).toContain(" left");
   });
 
   test("work that has become slower says so", () => {
@@ -88,7 +122,7 @@ describe("progress", () => {
     progress.begin("checking objects", { items: 50_000, bytes: 2 ** 30 });
     clock.now += 2000;
     progress.advance(20_000, 20 * 2 ** 20);
-    expect(written.at(-1)).toBe("\r\x1b[Kchecking objects  20.0 MiB of 1.0 GiB, 10.0 MiB/s, 1 min 41 s left");
+    expect(written.at(-1)).toBe("\r\x1b[Kchecking objects  20.0 MiB of 1.0 GiB, 10.0 MiB/s, 5 s left");
   });
 
   test("never longer than a line", () => {
