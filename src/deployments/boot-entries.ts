@@ -26,8 +26,8 @@ export function commandLineImages(commandLine: string): EntryImages {
   return {
     images: candidates.map(({ digest }) => digest),
     kernels: [],
-    // one that is malformed boots nothing, so it keeps nothing
-    unknown: skipped.filter(({ reason }) => reason === "unknown").map(({ text }) => text),
+    // one that is malformed boots nothing, so it keeps nothing; without text it is the whole line that was too long to be read
+    unknown: skipped.filter(({ reason, text }) => reason === "unknown" || text === "").map(({ text, explanation }) => (text === "" ? explanation : text)),
   };
 }
 

@@ -50,6 +50,10 @@ describe("arguments in menus", () => {
   test("a name that is put together", () => expect(menuImages(`set kernel=bootc_composefs-${A}.efi\nchainloader $prefix/$kernel\n`)).toEqual({ images: [A], kernels: [], unknown: [] }));
 });
 
+test("a command line that is too long to be read is not passed over", () => {
+  expect(bootEntryImages(`options ${"x ".repeat(2 ** 20)} composefs=${A}\n`).unknown.length).toBe(1);
+});
+
 test("lines of blanks alone take no time", () => {
   const blanks = " ".repeat(2 ** 20);
   expect(bootEntryImages(`options${blanks}x${blanks}y\n${blanks}`).images).toEqual([]);
