@@ -30,7 +30,7 @@ describe.each(["sha256", "sha512"] as const)("%s", (hash) => {
     return commitIn(read, range, id, LIMIT, { bytes: LIMIT });
   };
 
-  test("the repository is of a kind that is known", () => expect(parseMeta(bytesOf(hash, "meta.json"), "meta.json")).toEqual({ version: 1, algorithm: hash, readOnlyCompatible: ["v1_erofs"] }));
+  test("the repository is of a kind that is known", () => expect(parseMeta(bytesOf(hash, "meta.json"), "meta.json")).toEqual({ version: 1, algorithm: hash, readOnlyCompatible: ["v1_erofs"], format: "v1" }));
 
   test.each([FIRST, SIGNED])("the commit %s is found by its image, and has its id", (id) => {
     expect(parseHeader(stream(id).subarray(0, HEADER_LENGTH)).idLength).toBe(hash === "sha256" ? 32 : 64);
