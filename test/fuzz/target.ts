@@ -9,7 +9,7 @@ export interface Target {
   readonly corpus: () => Uint8Array[];
   /** Words of the language, put in here and there. */
   readonly words?: readonly string[];
-  /** The runtime frees what its decoders held only between turns of the event loop, so that a run has to make some. */
+  /** What is garbage is collected now and then, and turns of the event loop are made: only between them the runtime frees what its decoders held. */
   readonly turns?: true;
   /** Throws when a rule is broken. */
   readonly try: (input: Uint8Array, generator: Generator) => void;
