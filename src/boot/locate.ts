@@ -2,11 +2,10 @@
 
 import type { ImageArgument } from "../cmdline-parser/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, openPath, RESOLVE } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, isErrno, O, openAt, openPath } from "../linux/index.ts";
 import type { Repository } from "../repository/index.ts";
 import type { Inputs } from "./read.ts";
 
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 
 /** An argument that was tried and passed over, with the reason a person should read. */
 export interface PassedOver {

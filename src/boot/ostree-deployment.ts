@@ -7,11 +7,7 @@
  */
 
 import { type Detail, type ErrorCode, SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readLink, RESOLVE, statAt } from "../linux/index.ts";
-
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
-/** The deployment's own parts are plain directories, never links. */
-const PLAIN = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS;
+import { BENEATH, BENEATH_NO_LINKS, type Descriptor, ERRNO, isErrno, O, openAt, readLink, statAt } from "../linux/index.ts";
 
 export interface DeploymentName {
   /** The name of the group of deployments that share /var. */
@@ -56,7 +52,7 @@ export function findDeployment(sysroot: Descriptor, argument: string, target: st
       throw refuse("SR-E241", [...details, ["expected", "ostree/deploy/<name>/deploy/<commit>.<number>"], ["found", path ?? "another filesystem"]]);
     }
     // by its own name from now on, each part of it a plain directory
-    const plain = openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, PLAIN);
+    const plain = openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH_NO_LINKS);
     return { ...name, path, directory: plain, [Symbol.dispose]: () => plain.close() };
   } catch (error) {
     if (error instanceof SealrootError) throw error;
@@ -77,7 +73,7 @@ function pathBelow(top: Descriptor, directory: Descriptor): string | undefined {
  */
 export function openDirectory(sysroot: Descriptor, path: string): Descriptor {
   try {
-    return openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, PLAIN);
+    return openAt(sysroot, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH_NO_LINKS);
   } catch (error) {
     throw refuse(isMisplaced(error) ? "SR-E241" : "SR-E306", [["path", `${sysroot.label}/${path}`]], error);
   }

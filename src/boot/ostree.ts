@@ -7,7 +7,7 @@
 
 import type { MountKind } from "../config/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, HERE, isErrno, ERRNO, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, HERE, isErrno, O, openAt, statAt } from "../linux/index.ts";
 import { openFile } from "../repository/repository.ts";
 import { deploymentCommits, judgeDeployment } from "../trust/deployment.ts";
 import { demandsVerity, type Evidence, type FoundCommit, judgeWish, type Verdict } from "../trust/index.ts";
@@ -128,7 +128,7 @@ function notOurs({ directory }: Deployment, { ostree }: Inputs): SealrootError {
 function openObjects(sysroot: Descriptor): Descriptor {
   const path = `${REPOSITORY}/objects`;
   try {
-    return openAt(sysroot, path, O.RDONLY | O.DIRECTORY, RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS);
+    return openAt(sysroot, path, O.RDONLY | O.DIRECTORY, BENEATH);
   } catch (error) {
     const leadsOut = isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR);
     throw new SealrootError(leadsOut ? "SR-E204" : "SR-E201", { summary: leadsOut ? "the OSTree repository leads out of the physical root" : "there is no OSTree repository", details: [["looked for", `${sysroot.label}/${path}`]], cause: error });
@@ -184,7 +184,7 @@ function idleSettings({ policy }: Inputs, { directory }: Deployment): string[] {
   if (policy.etc.mount === "overlay" || policy.etc.mount === "none") idle.push(`etc.mount = ${policy.etc.mount}: the /etc of an OSTree deployment is bound or transient`);
   if (policy.var.mount === "overlay" || policy.var.mount === "transient") idle.push(`var.mount = ${policy.var.mount}: the /var of an OSTree deployment is bound`);
   try {
-    openAt(directory, HOTFIX, O.PATH | O.NOFOLLOW, RESOLVE.BENEATH).close();
+    openAt(directory, HOTFIX, O.PATH | O.NOFOLLOW, BENEATH).close();
     idle.push(`${HOTFIX}: changes to /usr by "ostree admin unlock --hotfix" are not part of a composefs boot here`);
   } catch {
     // nothing there, or nothing that this is worth failing for

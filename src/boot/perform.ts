@@ -5,7 +5,7 @@
 
 import type { Climbed } from "../mount/index.ts";
 import { describeCause, SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, RESOLVE, setMountAttributes } from "../linux/index.ts";
+import { BENEATH_NO_LINKS, type Descriptor, ERRNO, isErrno, MOUNT_ATTR, O, openAt, openPath, setMountAttributes } from "../linux/index.ts";
 import {
   cloneDirectory, DETACHED_RUNG, mountImage, mountImageByLoop, mountOverlay, persistentLayer, type Placement, placeMount, replaceMount, Scratch, transientLayer, Tree, type WritableLayer,
 } from "../mount/index.ts";
@@ -201,7 +201,7 @@ function coverDirectory(building: Building, tree: Tree, name: string, covered: D
     const looped = held.use(mountImageByLoop(decision.image, scratch));
     using top = openAt(looped, ".", O.RDONLY | O.DIRECTORY, 0);
     const below = held.use(mountOverlay({ source: plan.root.source, lower: top, data: objects, verity: plan.enforce, readOnly: true, attach: attachAll(scratch, looped) }).value);
-    using lower = openAt(below, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    using lower = openAt(below, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH_NO_LINKS);
     const over = mountOverlay({ source, lower, writable, verity: false, readOnly: false, attach: attachAll(scratch, below, writable.mount) });
     return { value: over.value, rung: `stacked on a loop device, ${over.rung}` };
   }

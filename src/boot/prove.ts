@@ -6,7 +6,7 @@
 
 import { lastValue, type Token } from "../cmdline-parser/index.ts";
 import { describeCause, SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readInto, reopen, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, IN_ROOT, isErrno, O, openAt, readInto, reopen, statAt } from "../linux/index.ts";
 import { interpreterOf } from "./interpreter.ts";
 
 /** What systemd's and the kernel's own search try, in this order. */
@@ -22,7 +22,6 @@ export interface Proof {
   readonly bytes: number;
 }
 
-const IN_NEW_ROOT = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
 /** A script whose interpreter is a script, and so on: the kernel follows no more than this (fs/exec.c). */
 const LONGEST_CHAIN = 5;
 
@@ -37,7 +36,7 @@ const useless = (path: string, found: string): SealrootError => new SealrootErro
  */
 function findProgram(root: Descriptor, path: string): Descriptor | undefined {
   try {
-    return openAt(root, path, O.PATH, IN_NEW_ROOT);
+    return openAt(root, path, O.PATH, IN_ROOT);
   } catch (error) {
     if (isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR)) return undefined;
     if (isErrno(error, ERRNO.ELOOP)) throw useless(path, "symbolic links that lead nowhere");

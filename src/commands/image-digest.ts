@@ -2,8 +2,10 @@
 
 import { type ImageArgument, parseImageArguments } from "../cmdline-parser/index.ts";
 import { SealrootError } from "../errors/index.ts";
+import { EROFS_START, isErofs } from "../erofs/index.ts";
 import { fsverityDigest, type VerityAlgorithm } from "../fsverity/index.ts";
-import { type Descriptor, O, openPath, readAt, readInto, statAt, SyscallError } from "../linux/index.ts";
+import { type Descriptor, O, openPath, readAt, statAt, SyscallError } from "../linux/index.ts";
+import { pieces } from "../linux/pieces.ts";
 
 export interface NamedImage {
   /** e.g. "v1-sha256-12" */
@@ -11,15 +13,6 @@ export interface NamedImage {
   readonly algorithm: VerityAlgorithm;
   /** fs-verity digest, lower-case hex. */
   readonly digest: string;
-}
-
-/** In pieces, so that an image of any size takes no memory. */
-function* pieces(image: Descriptor): Generator<Uint8Array> {
-  const buffer = new Uint8Array(1 << 20);
-  for (let got = buffer.byteLength; got === buffer.byteLength; ) {
-    got = readInto(image, buffer);
-    yield buffer.subarray(0, got);
-  }
 }
 
 /** The fs-verity digest of an open file, from its position on, by reading it. @returns hex */
@@ -36,13 +29,6 @@ export function computeDigest(image: Descriptor, algorithm: VerityAlgorithm): st
     if (error instanceof SyscallError) return undefined;
     throw error;
   }
-}
-
-/** The magic number of EROFS (fs/erofs/erofs_fs.h). The position stays. */
-function hasSuperblock(file: Descriptor): boolean {
-  const [offset, magic] = [1024, 0xe0f5e1e2];
-  const head = readAt(file, offset, 4);
-  return head.length === 4 && new DataView(head.buffer, head.byteOffset).getUint32(0, true) === magic;
 }
 
 const refuse = (summary: string, command: string): SealrootError => new SealrootError("SR-E100", { summary, next: `see: sealroot ${command} --help` });
@@ -76,7 +62,7 @@ export function measureFile(path: string, descriptor: string, command: string, w
       const meaning = "a composefs image holds no file content, so that none is larger than 1 GiB; this is something else, such as a whole disk";
       throw new SealrootError("SR-E603", { details: [["file", path], ["found", `${size} bytes`]], meaning, next: "give the path of the image, or its digest: --digest" });
     }
-    if (!hasSuperblock(file)) warn(`${path} is no EROFS image: no boot will take it`);
+    if (!isErofs(readAt(file, 0, EROFS_START))) warn(`${path} is no EROFS image: no boot will take it`);
     return { descriptor, algorithm, digest: digestOf(file, algorithm) };
   } catch (error) {
     throw error instanceof SealrootError ? error : new SealrootError("SR-E603", { details: [["file", path]], cause: error });

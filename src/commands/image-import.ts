@@ -7,13 +7,13 @@ import type { RepositoryContents } from "../repository/contents.ts";
 import { Drafts } from "../repository/drafts.ts";
 import { demandsVerity } from "../repository/fsck.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
-import { objectName } from "../repository/object-name.ts";
 import { ObjectSource } from "../repository/object-source.ts";
 import { checkReference, checkReferenceFree, publishImage } from "../repository/publish.ts";
 import { hasContent, placeObject, replaceObject, stageObject } from "../repository/repair.ts";
 import { openFile } from "../repository/repository.ts";
 import { pathText } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
+import { objectPath } from "../tree/index.ts";
 import { parseDigest } from "./image-digest.ts";
 import { ImageOperand, imageArgument, openImageFile, type ReadOperand } from "./image-operand.ts";
 import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
@@ -128,7 +128,7 @@ function missingObjects(contents: RepositoryContents, { tree, algorithm }: ReadO
       return;
     }
     sizes.set(hex, size);
-    using file = openFile(contents.directory, `objects/${objectName(id)}`);
+    using file = openFile(contents.directory, `objects/${objectPath(id)}`);
     if (file === undefined || !isRight(file, id, contents.algorithm, verity)) missing.set(hex, { size, path: nameOf(inode) });
     else if (statAt(file).size !== size) throw lie(image, nameOf(inode), size, statAt(file).size);
     advance(size);

@@ -5,14 +5,15 @@ import { SealrootError } from "../errors/index.ts";
 import { statAt } from "../linux/index.ts";
 import type { Link, RepositoryContents } from "../repository/contents.ts";
 import { readImageFile } from "../repository/image-file.ts";
-import { objectName } from "../repository/object-name.ts";
 import { openFile } from "../repository/repository.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
+import { objectPath } from "../tree/index.ts";
 import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
 import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
 import { outputStyle, print, printJson } from "./output.ts";
 import { openProgress } from "./progress.ts";
+import { misnamedAs } from "./image-operand.ts";
 
 export const help: CommandHelp = {
   name: "image ls",
@@ -75,10 +76,10 @@ function describe(contents: RepositoryContents, link: Link, references: readonly
     neededBy: deployed.images.filter(({ digest }) => digest === link.name).map(({ by }) => by),
   };
   try {
-    using file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectName(link.id)}`);
+    using file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectPath(link.id)}`);
     if (file === undefined) return { ...base, format: null, size: null, inodes: null, fault: "its object is missing" };
     const { size } = statAt(file);
-    if (/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(link.name) && link.name !== base.digest) return { ...base, format: null, size, inodes: null, fault: "its link leads to another object" };
+    if (misnamedAs({ link }, base.digest ?? "") !== undefined) return { ...base, format: null, size, inodes: null, fault: "its link leads to another object" };
     const { format, tree } = readImageFile(file);
     return { ...base, format, size, inodes: tree.inodes.count, fault: null };
   } catch (error) {

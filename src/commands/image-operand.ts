@@ -5,12 +5,13 @@ import { fsverityDigest } from "../fsverity/index.ts";
 import { type Descriptor, HERE, O, openAt, openPath, statAt, SyscallError } from "../linux/index.ts";
 import type { Link, RepositoryContents } from "../repository/contents.ts";
 import { naming, type ParsedImage, readWhole } from "../repository/image-file.ts";
-import { objectName } from "../repository/object-name.ts";
 import { openFile } from "../repository/repository.ts";
 import { type ParsedArguments, printable } from "../terminal/index.ts";
 import { readImage } from "../erofs/index.ts";
+import { objectPath } from "../tree/index.ts";
 import { findImage, lockRepository, openRepository, tooShort } from "./open-repository.ts";
 import { printError } from "./output.ts";
+import { isDigest } from "../repository/object-name.ts";
 
 export class ImageOperand implements Disposable {
   /** As it was given. */
@@ -57,7 +58,7 @@ export interface ReadOperand extends ParsedImage {
  */
 export function misnamedAs({ link }: Pick<ImageOperand, "link">, digest: string): string | undefined {
   if (link === undefined) return undefined;
-  if (/^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(link.name) && link.name !== digest) return link.name;
+  if (isDigest(link.name) && link.name !== digest) return link.name;
   const target = link.id?.toHex();
   return target === undefined || target === digest ? undefined : target;
 }
@@ -88,7 +89,7 @@ export function openImageOperand(parsed: ParsedArguments, text: string): ImageOp
       link = findImage(contents, text);
     }
     if (link !== undefined && !(contents instanceof SealrootError)) {
-      const file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectName(link.id)}`);
+      const file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectPath(link.id)}`);
       if (file === undefined) throw new SealrootError("SR-E540", { summary: "the image's object is missing", details: [["image", link.path], ["looked for", link.text]] });
       found = new ImageOperand(text, file, link, contents);
       return found;

@@ -6,7 +6,7 @@
 import { SealrootError } from "../errors/index.ts";
 import { Damage } from "../initramfs/damage.ts";
 import { readUki, sectionText } from "../initramfs/uki.ts";
-import { type Descriptor, ERRNO, HERE, isErrno, O, openAt, openPath, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, HERE, IN_ROOT, isErrno, O, openAt, openPath, readUpTo, statAt } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
 import { bootEntryImages, commandLineImages, type EntryImages, imageOfFileName, menuImages } from "./boot-entries.ts";
 
@@ -36,7 +36,6 @@ export interface DeployedMachine extends Deployed {
   readonly elsewhere: readonly DeployedImage[];
 }
 
-const IN_ROOT = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
 const DIGEST = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/;
 /** Bytes read of an entry or a menu, and of a unified kernel image. */
 const LARGEST_TEXT = 2 ** 24;

@@ -1,7 +1,7 @@
 /** The files of an SELinux policy in a tree. Links in them lead to other files of the tree, never out of it. */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, O, openAt, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
+import { type Descriptor, ERRNO, IN_ROOT, isErrno, O, openAt, readUpTo, statAt } from "../linux/index.ts";
 import { binaryOf } from "../tree/index.ts";
 
 /** Bytes; a distribution's whole file_contexts has half a million. */
@@ -11,7 +11,7 @@ const LIMIT = 64 * 1024 * 1024;
 export function readPolicyFile(tree: Descriptor, path: string): string | undefined {
   const full = `etc/selinux/${path}`;
   try {
-    using file = openAt(tree, full, O.RDONLY | O.NONBLOCK | O.NOCTTY, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
+    using file = openAt(tree, full, O.RDONLY | O.NONBLOCK | O.NOCTTY, IN_ROOT);
     const { type } = statAt(file);
     if (type !== "regular file") throw new SealrootError("SR-E528", { details: [["file", full], ["found", `a ${type}`]] });
     const bytes = readUpTo(file, LIMIT);

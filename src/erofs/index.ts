@@ -1,5 +1,5 @@
 /** Images: trees become EROFS files of the three formats that composefs has, and such files become trees. Pure. */
-export { checkHeader } from "./check-header.ts";
+export { checkHeader, EROFS_START, isErofs } from "./check-header.ts";
 export { chooseFormat } from "./choose.ts";
 export { type ImageFormat } from "./format.ts";
 export { MAX_DEPTH, MEMORY_FACTOR, readImage, type ReadImage } from "./read.ts";

@@ -63,12 +63,6 @@ export function filesystemOf(file: File): FilesystemFacts {
   return { type: word(0), blockSize: word(8), blocks: word(16), available: word(32) };
 }
 
-/** faccessat(2) W_OK through a descriptor's directory, as a question: may this process write here? A read-only filesystem counts as no. */
-export function isWritable(directory: File): boolean {
-  const W_OK = 2;
-  return rawSyscall("faccessat", directory.fd, new Uint8Array([0x2e, 0]), W_OK) >= 0;
-}
-
 /** read(2) into the beginning of a buffer. @returns bytes, 0 at the end of the file, or minus the errno */
 export const readRaw = (fd: number, buffer: Uint8Array, length: number): number => rawSyscall("read", fd, buffer, length);
 

@@ -19,6 +19,13 @@ export const O = {
 // include/uapi/linux/openat2.h
 export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16 } as const;
 
+/** Lookups that somebody else's disk cannot lead out of the directory: links within it are followed, others are an error. */
+export const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
+/** The same, and no link is followed. */
+export const BENEATH_NO_LINKS = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS;
+/** Links are followed as if the directory were the root. */
+export const IN_ROOT = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
+
 const DIRFD_HERE = { fd: AT_FDCWD, label: "." } as const;
 export type DirectoryDescriptor = Pick<Descriptor, "fd" | "label">;
 export const HERE: DirectoryDescriptor = DIRFD_HERE;

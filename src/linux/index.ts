@@ -5,7 +5,7 @@ export { Descriptor } from "./descriptor.ts";
 export { type Listing, listDirectory } from "./directory.ts";
 export { ERRNO, errnoName, errnoText } from "./errno.ts";
 export {
-  type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, isLink, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
+  BENEATH, BENEATH_NO_LINKS, type DeviceNumber, type DirectoryDescriptor, type FileFacts, getXattr, HERE, IN_ROOT, isLink, isTerminal, makeDirectory, makeSymlink, O, openAt, openPath,
   readAt, readInto, readLink, readUpTo, removeDirectory, removeFile, renameNoReplace, reopen, replaceFile, RESOLVE, setOwnerAndPermissions, setXattr, statAt, tryLock, writeAll,
 } from "./files.ts";
 export { attachLoop } from "./loop.ts";

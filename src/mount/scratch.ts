@@ -4,7 +4,7 @@
  */
 
 import {
-  attachMount, type Descriptor, detachMount, ERRNO, FilesystemContext, HERE, isErrno, makeDirectory, O, openAt, openPath, removeDirectory, RESOLVE, setMountAttributes,
+  attachMount, BENEATH, type Descriptor, detachMount, ERRNO, FilesystemContext, HERE, isErrno, makeDirectory, O, openAt, openPath, removeDirectory, setMountAttributes,
 } from "../linux/index.ts";
 
 /** Also home of the boot report. */
@@ -27,7 +27,7 @@ export class Scratch implements Disposable {
     const home = this.#open();
     const name = `m${this.#attached.size}`;
     makeDirectory(home, name, 0o700);
-    using point = openAt(home, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH);
+    using point = openAt(home, name, O.PATH | O.DIRECTORY | O.NOFOLLOW, BENEATH);
     attachMount(mount, point);
     this.#attached.add(mount);
   }

@@ -1,7 +1,7 @@
 /** The new root while it is put together: detached where the kernel can mount into detached trees (6.15), else in the scratch. */
 
 import {
-  attachBeneath, attachMount, type Descriptor, detachMount, type DirectoryDescriptor, ERRNO, isErrno, O, openAt, openPath, RESOLVE,
+  attachBeneath, attachMount, BENEATH_NO_LINKS, type Descriptor, detachMount, type DirectoryDescriptor, ERRNO, isErrno, O, openAt, openPath,
 } from "../linux/index.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -26,7 +26,7 @@ export class Tree {
 
   /** Opens a directory of the new root by name: a directory itself, never through a link. */
   open(name: string): Descriptor {
-    return openAt(this.root, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS);
+    return openAt(this.root, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH_NO_LINKS);
   }
 
   /** Puts a detached mount on a directory of the new root. */

@@ -6,7 +6,7 @@
  */
 
 import {
-  Descriptor, ERRNO, FilesystemContext, getXattr, isErrno, makeDirectory, O, openAt, RESOLVE, setOwnerAndPermissions, setXattr, statAt,
+  BENEATH_NO_LINKS, Descriptor, ERRNO, FilesystemContext, getXattr, isErrno, makeDirectory, O, openAt, setOwnerAndPermissions, setXattr, statAt,
 } from "../linux/index.ts";
 
 export interface TmpfsLimits {
@@ -41,7 +41,7 @@ function makeLayer(base: Descriptor, covered: Descriptor, mount?: Descriptor): W
   // work is the kernel's own and never visible
   makeDirectory(base, "work", 0o700);
   const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-  const resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS;
+  const resolve = BENEATH_NO_LINKS;
   using upper = openAt(base, "upper", flags, resolve);
   using work = openAt(base, "work", flags, resolve);
   if (isNew) {

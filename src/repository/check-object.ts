@@ -1,7 +1,8 @@
 /** One object against its name: measured by the kernel where it can be, else hashed; and read to its end in either case. */
 
 import { fsverityDigest } from "../fsverity/index.ts";
-import { type Descriptor, measureVerity, O, openAt, readInto, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, type Descriptor, measureVerity, O, openAt, statAt, SyscallError } from "../linux/index.ts";
+import { PIECE, pieces } from "../linux/pieces.ts";
 
 export type ObjectFault =
   /** Its content has another digest. */
@@ -20,14 +21,12 @@ export interface CheckedObject {
   readonly measured: boolean;
 }
 
-const PIECE = 1 << 20;
 const buffer = new Uint8Array(PIECE);
 
-function* pieces(file: Descriptor, advance: (bytes: number) => void): Generator<Uint8Array> {
-  for (let got = PIECE; got === PIECE; ) {
-    got = readInto(file, buffer);
-    advance(got);
-    if (got > 0) yield buffer.subarray(0, got);
+function* watched(file: Descriptor, advance: (bytes: number) => void): Generator<Uint8Array> {
+  for (const piece of pieces(file, buffer)) {
+    advance(piece.length);
+    yield piece;
   }
 }
 
@@ -39,18 +38,18 @@ function* pieces(file: Descriptor, advance: (bytes: number) => void): Generator<
  */
 export function checkObject(directory: Pick<Descriptor, "fd" | "label">, name: string, hex: string, algorithm: "sha256" | "sha512", requireVerity: boolean, advance: (bytes: number) => void): CheckedObject {
   try {
-    using found = openAt(directory, name, O.PATH | O.NOFOLLOW, RESOLVE.BENEATH);
+    using found = openAt(directory, name, O.PATH | O.NOFOLLOW, BENEATH);
     const { type } = statAt(found);
     if (type !== "regular file") return { fault: "type", found: `a ${type}`, measured: false };
-    using file = openAt(directory, name, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    using file = openAt(directory, name, O.RDONLY | O.NOFOLLOW, BENEATH);
     const measurement = measureVerity(file);
     const measured = measurement.kind === "digest" && measurement.algorithm === algorithm;
     if (measured) {
       if (measurement.digest !== hex) return { fault: "digest", found: `${algorithm}:${measurement.digest}  (fs-verity)`, measured };
-      for (const _piece of pieces(file, advance));
+      for (const _piece of watched(file, advance));
       return { fault: undefined, found: "", measured };
     }
-    const digest = fsverityDigest(pieces(file, advance), algorithm).toHex();
+    const digest = fsverityDigest(watched(file, advance), algorithm).toHex();
     if (digest !== hex) return { fault: "digest", found: `${algorithm}:${digest}`, measured };
     return requireVerity ? { fault: "no fs-verity", found: measurement.kind === "digest" ? `fs-verity with ${measurement.algorithm}` : "no fs-verity", measured } : { fault: undefined, found: "", measured };
   } catch (error) {

@@ -4,10 +4,10 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, RESOLVE, statAt } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, statAt } from "../linux/index.ts";
 import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
 import { COMMITS } from "./commits.ts";
-import { entryOfReference, idLengthOf, idOfLink, idOfName, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
+import { entryOfReference, idLengthOf, idOfLink, idOfName, isDigest, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
 import { OWN, RECIPES } from "./own.ts";
 import { openInside, Repository, unreadable } from "./repository.ts";
 
@@ -52,7 +52,6 @@ export const REFERENCES = "refs";
 export const FILE_NO_LINK = "a regular file, not a link";
 /** Directories within directories of references. */
 const DEEPEST = 64;
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 const DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
 
 /** A repository as commands have it: its directory, and what its ids are. */
@@ -201,7 +200,7 @@ export class RepositoryContents implements Disposable {
   commitDirectories(): string[] {
     using directory = openInside(this.directory, COMMITS, DIRECTORY);
     if (directory === undefined) return [];
-    return entriesOf(directory).filter((entry) => typeOf(directory, entry) === "directory" && /^([0-9a-f]{64}|[0-9a-f]{128})$/.test(entry.name)).map(({ name }) => name);
+    return entriesOf(directory).filter((entry) => typeOf(directory, entry) === "directory" && isDigest(entry.name)).map(({ name }) => name);
   }
 }
 

@@ -3,12 +3,13 @@
 import { SealrootError } from "../errors/index.ts";
 import { SyscallError } from "../linux/index.ts";
 import { pathText } from "../tree/diff.ts";
+import { objectPath } from "../tree/index.ts";
 import type { CategoryContents, Link, RepositoryContents } from "./contents.ts";
 import { objectsNeeded, readImageFile } from "./image-file.ts";
-import { objectName } from "./object-name.ts";
 import type { ObjectTable } from "./object-table.ts";
 import { openFile } from "./repository.ts";
 import { readStream } from "./stream-file.ts";
+import { isDigest } from "./object-name.ts";
 
 /** Something wrong that is not an object's own fault. */
 export interface LinkProblem {
@@ -125,8 +126,7 @@ class LinkChecker {
       return false;
     }
     const hex = id.toHex();
-    const isDigest = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(name);
-    if (link.category === "images" && isDigest && name !== hex) {
+    if (link.category === "images" && isDigest(name) && name !== hex) {
       this.#problem("link", path, `it leads to the object ${hex}`);
       return false;
     }
@@ -178,7 +178,7 @@ class LinkChecker {
     this.#lying = false;
     if (!this.#target(link)) return;
     this.#read("image", link.path, () => {
-      using file = openFile(this.#contents.directory, `objects/${objectName(link.id)}`);
+      using file = openFile(this.#contents.directory, `objects/${objectPath(link.id)}`);
       if (file === undefined) return;
       const { tree } = readImageFile(file);
       const elsewhere: string[] = [];
@@ -194,7 +194,7 @@ class LinkChecker {
     if (!this.#target(link)) return;
     const { idLength } = this.#contents;
     this.#read("stream", link.path, () => {
-      using file = openFile(this.#contents.directory, `objects/${objectName(link.id)}`);
+      using file = openFile(this.#contents.directory, `objects/${objectPath(link.id)}`);
       if (file === undefined) return;
       const { sections, references } = readStream(file);
       if (sections.idLength !== idLength) {

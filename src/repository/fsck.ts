@@ -5,12 +5,12 @@
 
 import { SealrootError } from "../errors/index.ts";
 import { measureVerity } from "../linux/index.ts";
+import { objectPath } from "../tree/index.ts";
 import { type CheckedObject, checkObject } from "./check-object.ts";
 import type { RepositoryContents } from "./contents.ts";
 import { checkLinks, type LinkFindings } from "./fsck-links.ts";
 import { IdSet } from "./id-set.ts";
 import { objectsNeeded, readImageFile } from "./image-file.ts";
-import { objectName } from "./object-name.ts";
 import { ObjectTable } from "./object-table.ts";
 import { openFile } from "./repository.ts";
 
@@ -107,7 +107,7 @@ export class Fsck {
     const needed = new IdSet(this.contents.idLength);
     let bytes = 0;
     try {
-      using file = openFile(this.contents.directory, `objects/${objectName(id)}`);
+      using file = openFile(this.contents.directory, `objects/${objectPath(id)}`);
       if (file === undefined) return;
       objectsNeeded(readImageFile(file).tree, this.contents.idLength, (object, size) => {
         if (needed.add(object)) bytes += size;

@@ -4,24 +4,20 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
+import { EROFS_START, isErofs, readImage } from "../erofs/index.ts";
 import { fsverityDigest } from "../fsverity/index.ts";
-import { type Descriptor, measureVerity, readAt, readInto, SyscallError } from "../linux/index.ts";
-import { type Inode, isRegular, type Tree } from "../tree/index.ts";
+import { type Descriptor, measureVerity, readAt, SyscallError } from "../linux/index.ts";
+import { pieces } from "../linux/pieces.ts";
+import { type Inode, isRegular, objectPath, type Tree } from "../tree/index.ts";
 import type { Link, RepositoryContents } from "./contents.ts";
 import { IdSet } from "./id-set.ts";
 import { objectsNeeded, readWhole } from "./image-file.ts";
-import { idOfName, objectName } from "./object-name.ts";
+import { idOfName, isDigest } from "./object-name.ts";
 import { openFile } from "./repository.ts";
-import { readImage } from "../erofs/index.ts";
 import { readStream } from "./stream-file.ts";
 
-const DIGEST = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/;
 /** What the reader says of bytes that are no image, or a damaged one. */
 const NO_IMAGE: ReadonlySet<string> = new Set(["SR-E501", "SR-E502", "SR-E503"]);
-const PIECE = 1 << 20;
-/** EROFS's superblock begins with its magic number. */
-const IMAGE_MAGIC_AT = 1024;
-const IMAGE_MAGIC = 0xe0f5e1e2;
 const STREAM_MAGIC = "SplitStream";
 /** Today, and as it was at first. */
 const STREAM_MAGIC_AT = [0, 18];
@@ -80,9 +76,9 @@ export class Marker {
       this.#kept.set(link, new Set([reason]));
       const { id, name, path } = link;
       if (id === undefined) throw unreadableRoot(path, `a link to ${JSON.stringify(link.text)}, which is no object of this repository`);
-      if (link.category === "images" && DIGEST.test(name) && id.toHex() !== name) throw unreadableRoot(path, `a link to another object, ${id.toHex()}`);
+      if (link.category === "images" && isDigest(name) && id.toHex() !== name) throw unreadableRoot(path, `a link to another object, ${id.toHex()}`);
       this.live.add(id);
-      const file = `objects/${objectName(id)}`;
+      const file = `objects/${objectPath(id)}`;
       if (link.category === "images") this.#guarded(path, () => this.#image(file, id));
       else for (const referred of this.#guarded(path, () => this.#stream(file, id))) waiting.push([referred, path]);
     }
@@ -114,7 +110,7 @@ export class Marker {
   keepForeignImage(path: string): void {
     const name = path.slice(path.lastIndexOf("/") + 1);
     try {
-      this.#image(path, DIGEST.test(name) ? Uint8Array.fromHex(name) : undefined);
+      this.#image(path, isDigest(name) ? Uint8Array.fromHex(name) : undefined);
       this.notes.push(`${path} is no link to an object; it is left alone, and what it needs is kept`);
     } catch (error) {
       if (!(error instanceof SealrootError && NO_IMAGE.has(error.code))) throw blame(path, error);
@@ -177,8 +173,8 @@ export class Marker {
     const link = this.#objectLink(hex);
     if (link === undefined || this.#kept.has(link)) return link === undefined ? [] : [link];
     using file = this.#open(link.path);
-    const start = readAt(file, 0, IMAGE_MAGIC_AT + 4);
-    if (start.length === IMAGE_MAGIC_AT + 4 && new DataView(start.buffer).getUint32(IMAGE_MAGIC_AT, true) === IMAGE_MAGIC) return [link];
+    const start = readAt(file, 0, EROFS_START);
+    if (isErofs(start)) return [link];
     if (STREAM_MAGIC_AT.some((at) => Buffer.from(start).toString("latin1", at, at + STREAM_MAGIC.length) === STREAM_MAGIC)) {
       const stream: Link = { ...link, category: "streams" };
       this.#byName.set(link.path, stream);
@@ -192,14 +188,6 @@ export class Marker {
     const file = openFile(this.#contents.directory, path);
     if (file === undefined) throw unreadableRoot(path, `${path} is missing`);
     return file;
-  }
-}
-
-function* pieces(file: Descriptor): Generator<Uint8Array> {
-  const buffer = new Uint8Array(PIECE);
-  for (let got = PIECE; got === PIECE; ) {
-    got = readInto(file, buffer);
-    if (got > 0) yield buffer.subarray(0, got);
   }
 }
 

@@ -10,7 +10,7 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, isErrno, ERRNO, O, openAt, removeDirectory, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, isErrno, O, openAt, removeDirectory, statAt, SyscallError } from "../linux/index.ts";
 import { directoryEntries, removeAt, syncFilesystem } from "../linux/entries.ts";
 import { COMMITS, commitDirectory } from "./commits.ts";
 import { FILE_NO_LINK, type Foreign, type Link, REFERENCES, type RepositoryContents } from "./contents.ts";
@@ -185,7 +185,7 @@ function removeCommits(directory: Descriptor, digest: string): void {
     if (below === undefined) return;
     for (const { name } of directoryEntries(below)) if (/^[0-9a-f]{64}\.(commit|commitmeta|ed25519)$/.test(name)) removeAt(below, name);
   }
-  using commits = openAt(directory, COMMITS, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, RESOLVE.BENEATH);
+  using commits = openAt(directory, COMMITS, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH);
   try {
     removeDirectory(commits, digest);
   } catch (error) {

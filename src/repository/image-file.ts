@@ -41,16 +41,9 @@ export function readWhole(file: Descriptor): Uint8Array {
   }
 }
 
-/** What an image says of an object. */
-export interface Need {
-  readonly id: Uint8Array;
-  /** Of the file's content, in bytes. */
-  readonly size: number;
-  readonly inode: Inode;
-}
-
 /**
- * Calls `need` for every file whose content lies in the object store: once for each inode, so an object may come several times.
+ * Calls `need` for every file whose content lies in the object store: once for each inode, so an object may come several times, with the size of the
+ * content in bytes.
  * @param elsewhere is called for content that is in no object of this kind: a path, or a digest of another length
  */
 export function objectsNeeded(tree: Tree, idLength: 32 | 64, need: (id: Uint8Array, size: number, inode: Inode) => void, elsewhere: (inode: Inode) => void = () => undefined): void {

@@ -2,11 +2,8 @@
 
 export const idLengthOf = (algorithm: "sha256" | "sha512"): 32 | 64 => (algorithm === "sha256" ? 32 : 64);
 
-/** `xx/yyy` of an id. */
-export function objectName(id: Uint8Array): string {
-  const hex = id.toHex();
-  return `${hex.slice(0, 2)}/${hex.slice(2)}`;
-}
+/** Names of images, and of what belongs to one: an fs-verity digest of either kind, lower-case hex. */
+export const isDigest = (name: string): boolean => /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(name);
 
 /** The id that `xx/yyy` stands for; undefined for any other text. @param idLength 32 or 64 bytes */
 export function idOfName(name: string, idLength: 32 | 64): Uint8Array | undefined {

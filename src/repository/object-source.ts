@@ -4,11 +4,10 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, HERE, isErrno, O, openAt, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, HERE, isErrno, O, openAt, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
-import { objectName } from "./object-name.ts";
+import { objectPath } from "../tree/index.ts";
 
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 /** Files that are looked at for one object because they have its size. */
 const MOST_OF_A_SIZE = 256;
 
@@ -33,7 +32,7 @@ export class ObjectSource implements Disposable {
 
   /** Files that may be the object, likelier ones first; each is closed when the next is asked for. @param size of the object, where it is known */
   *candidates(id: Uint8Array, size: number | undefined, wanted: ReadonlySet<number>): Generator<Descriptor> {
-    const name = objectName(id);
+    const name = objectPath(id);
     for (const path of [`objects/${name}`, `composefs/objects/${name}`, name, id.toHex()]) {
       using file = this.#open(path);
       if (file !== undefined) yield file;

@@ -4,7 +4,7 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, type DirectoryDescriptor, ERRNO, isErrno, makeDirectory, makeSymlink, O, openAt, RESOLVE } from "../linux/index.ts";
+import { BENEATH, type Descriptor, type DirectoryDescriptor, ERRNO, isErrno, makeDirectory, makeSymlink, O, openAt } from "../linux/index.ts";
 import { moveAt, readLinkAt, syncFile, syncFilesystem } from "../linux/entries.ts";
 import { FileStatus, statNameRaw } from "../linux/names.ts";
 import { openInside } from "./repository.ts";
@@ -100,5 +100,5 @@ function linkText(directory: Descriptor, name: string): string | undefined {
 
 function openDirectory(parent: Descriptor, name: string): Descriptor {
   const found = openInside(parent, name, DIRECTORY);
-  return found ?? openAt(parent, name, DIRECTORY, RESOLVE.BENEATH);
+  return found ?? openAt(parent, name, DIRECTORY, BENEATH);
 }

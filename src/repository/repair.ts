@@ -5,13 +5,13 @@
  */
 
 import { descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
-import { type Descriptor, type DirectoryDescriptor, makeDirectory, measureVerity, O, openAt, readInto, RESOLVE, statAt, writeAll } from "../linux/index.ts";
+import { BENEATH, type Descriptor, type DirectoryDescriptor, makeDirectory, measureVerity, O, openAt, readInto, statAt, writeAll } from "../linux/index.ts";
 import { seek, setPermissions } from "../linux/data.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { moveAt, removeAt, syncFile } from "../linux/entries.ts";
+import { objectPath } from "../tree/index.ts";
 import { ContentHasher } from "./content-hasher.ts";
 import type { RepositoryContents } from "./contents.ts";
-import { objectName } from "./object-name.ts";
 import { placeLink } from "./publish.ts";
 import { openInside } from "./repository.ts";
 
@@ -38,13 +38,13 @@ export function stageObject({ algorithm }: RepositoryContents, id: Uint8Array, c
   if (length !== expected && !hasContent(copy, length, algorithm, id)) return { result: "wrong content", size: 0 };
   const name = draftOf(id);
   let good = false;
-  using draft = openAt(drafts, name, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, RESOLVE.BENEATH, 0o644);
+  using draft = openAt(drafts, name, O.WRONLY | O.CREAT | O_EXCL | O.NOFOLLOW, BENEATH, 0o644);
   try {
     const size = write(draft, algorithm, id, copy, length);
     if (size === undefined) return { result: "wrong content", size: 0 };
     // a file with a writer cannot get fs-verity
     draft.close();
-    using file = openAt(drafts, name, O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+    using file = openAt(drafts, name, O.RDONLY | O.NOFOLLOW, BENEATH);
     const enabled = enableVerity(file, algorithm);
     if (enabled !== "enabled" && verity === "required") return { result: "no fs-verity", size };
     const measurement = measureVerity(file);
@@ -58,13 +58,13 @@ export function stageObject({ algorithm }: RepositoryContents, id: Uint8Array, c
 }
 
 /** A staged object, for reading. */
-export const openStaged = (id: Uint8Array, drafts: DirectoryDescriptor): Descriptor => openAt(drafts, draftOf(id), O.RDONLY | O.NOFOLLOW, RESOLVE.BENEATH);
+export const openStaged = (id: Uint8Array, drafts: DirectoryDescriptor): Descriptor => openAt(drafts, draftOf(id), O.RDONLY | O.NOFOLLOW, BENEATH);
 
 /** Gives a staged object its name: what had it gives way in the same step. @throws SyscallError */
 export function placeObject(contents: RepositoryContents, id: Uint8Array, drafts: DirectoryDescriptor): void {
   makeDirectory(contents.directory, "objects", 0o755);
   using objects = contents.repository.openObjects();
-  const [prefix = "", rest = ""] = objectName(id).split("/");
+  const [prefix = "", rest = ""] = objectPath(id).split("/");
   makeDirectory(objects, prefix, 0o755);
   using directory = openInside(objects, prefix, DIRECTORY);
   if (directory === undefined) throw new Error(`${objects.label}/${prefix} was removed by somebody else`);

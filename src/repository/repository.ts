@@ -4,11 +4,10 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, ERRNO, isErrno, type Listing, listDirectory, O, openAt, readUpTo, reopen, RESOLVE, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, type Descriptor, ERRNO, isErrno, listDirectory, type Listing, O, openAt, readUpTo, reopen, statAt, SyscallError } from "../linux/index.ts";
 import { META_LIMIT, parseMeta, type RepositoryMeta } from "./meta.ts";
 
 export const REPOSITORY = "composefs";
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS;
 
 /** Whoever reads a repository and cannot: led out of it or to the wrong kind of file, not allowed to, or the disk fails. */
 export function unreadable(path: string, error: unknown): unknown {

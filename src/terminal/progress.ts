@@ -18,9 +18,6 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** For work that nobody watches. */
-export const UNWATCHED: ProgressListener = { begin: () => undefined, advance: () => undefined };
-
 export interface ProgressTerminal {
   write(text: string): void;
   /** Characters in a line. */

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { IdSet } from "../../../src/repository/id-set.ts";
-import { entryOfReference, idOfLink, idOfName, objectName, TEMPORARY_LINK, TEMPORARY_OBJECT } from "../../../src/repository/object-name.ts";
+import { entryOfReference, idOfLink, idOfName, isDigest, TEMPORARY_LINK, TEMPORARY_OBJECT } from "../../../src/repository/object-name.ts";
+import { objectPath } from "../../../src/tree/index.ts";
 
 const idOf = (number: number, length: 32 | 64): Uint8Array => {
   const id = new Uint8Array(length);
@@ -62,15 +63,19 @@ describe("a set of ids", () => {
 describe("names", () => {
   const id = new Uint8Array(32).fill(0xab);
   test("of objects and back", () => {
-    expect(objectName(id)).toBe(`ab/${"ab".repeat(31)}`);
-    expect(idOfName(objectName(id), 32)).toEqual(id);
-    expect(idOfLink(`../objects/${objectName(id)}`, 32)).toEqual(id);
+    expect(objectPath(id)).toBe(`ab/${"ab".repeat(31)}`);
+    expect(idOfName(objectPath(id), 32)).toEqual(id);
+    expect(idOfLink(`../objects/${objectPath(id)}`, 32)).toEqual(id);
   });
   test("that are none", () => {
-    const name = objectName(id);
+    const name = objectPath(id);
     for (const wrong of ["", name.slice(1), `${name}0`, name.toUpperCase(), name.replace("/", "0"), `${name.slice(0, 10)}/${name.slice(11)}`, `${name}\n`.slice(1)]) expect(idOfName(wrong, 32)).toBeUndefined();
     expect(idOfName(name, 64)).toBeUndefined();
     for (const wrong of [`objects/${name}`, `../../objects/${name}`, `/objects/${name}`, `../objects/${name}/`]) expect(idOfLink(wrong, 32)).toBeUndefined();
+  });
+  test("of images", () => {
+    for (const digest of ["ab".repeat(32), "0".repeat(128)]) expect([isDigest(digest), isDigest(digest.slice(1)), isDigest(`${digest}\n`), isDigest(`0${digest}`)]).toEqual([true, false, false, false]);
+    expect(isDigest("AB".repeat(32))).toBe(false);
   });
   test("that references lead to", () => {
     expect(["../../oci-config-sha256:1", "../abc", "abc"].map(entryOfReference)).toEqual(["oci-config-sha256:1", "abc", "abc"]);
