@@ -3,8 +3,9 @@
 import { treeBlockSpan } from "../fsverity/index.ts";
 import { ERRNO, SyscallError } from "../linux/index.ts";
 import { closeRaw, FileStatus, statNameRaw } from "../linux/names.ts";
+import { FileChanged } from "../repository/content-copier.ts";
 import { ContentHasher } from "../repository/content-hasher.ts";
-import { FileChanged, ObjectWriter } from "../repository/object-writer.ts";
+import { ObjectWriter } from "../repository/object-writer.ts";
 import { HOW, KIND, RESULT_ROOM, type Ring, STATE } from "./ring.ts";
 
 export class Work {

@@ -9,7 +9,8 @@ import { enableVerity } from "../linux/enable-verity.ts";
 import { Descriptor, ERRNO, isErrno, O, SyscallError, writeAll } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { Arena } from "../tree/index.ts";
-import { closeDirectories, newDirectories, type ObjectTarget, ObjectWriter, type StoredObject } from "./object-writer.ts";
+import { closeDirectories, newDirectories, ObjectPlaces, type ObjectTarget } from "./object-places.ts";
+import { ObjectWriter, type StoredObject } from "./object-writer.ts";
 import { cleanStaging, randomName, Staging } from "./staging.ts";
 
 type Directory = Pick<Descriptor, "fd" | "label">;
@@ -42,6 +43,7 @@ export class ObjectStore implements Disposable {
   readonly #objects: Descriptor;
   readonly #staging: Staging;
   readonly #writer: ObjectWriter;
+  readonly #places: ObjectPlaces;
   readonly #staged = new Arena();
   readonly #stagedAt: number[] = [];
 
@@ -62,6 +64,7 @@ export class ObjectStore implements Disposable {
       throw unwritable(objects.label, error);
     }
     this.#writer = new ObjectWriter(this.target);
+    this.#places = new ObjectPlaces(this.target);
   }
 
   /** Hears from the threads what became of an object. */
@@ -100,7 +103,7 @@ export class ObjectStore implements Disposable {
     const length = this.target.algorithm === "sha256" ? 32 : 64;
     try {
       syncFilesystem(this.#objects);
-      for (const at of this.#stagedAt) if (this.#writer.place(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
+      for (const at of this.#stagedAt) if (this.#places.placeStaged(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
       this.#stagedAt.length = 0;
     } catch (error) {
       throw unwritable(this.#objects.label, error);

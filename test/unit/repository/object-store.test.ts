@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
 import { lockFile } from "../../../src/linux/lock.ts";
 import { O, openPath } from "../../../src/linux/index.ts";
+import { FileChanged } from "../../../src/repository/content-copier.ts";
 import { ObjectStore } from "../../../src/repository/object-store.ts";
-import { FileChanged, ObjectWriter } from "../../../src/repository/object-writer.ts";
+import { ObjectWriter } from "../../../src/repository/object-writer.ts";
 import { cleanStaging } from "../../../src/repository/staging.ts";
 import { TemporaryDirectory } from "../../support/temporary.ts";
 

@@ -1,0 +1,92 @@
+/** The content of one file into another: shared, copied inside the kernel, or through this process, which then hashes it on the way. */
+
+import type { MerkleTree } from "../fsverity/index.ts";
+import { copyRange, readRaw, reflink, seek, setSize } from "../linux/data.ts";
+import { type Descriptor, SyscallError, writeAll } from "../linux/index.ts";
+import type { ContentHasher } from "./content-hasher.ts";
+import { extents } from "./object-draft.ts";
+
+/** Thrown when a file is not what it was when it was opened. */
+export class FileChanged extends Error {
+  constructor() {
+    super("the file changed while it was read");
+  }
+}
+
+export interface CopySource {
+  readonly fd: number;
+  readonly label: string;
+}
+
+export class ContentCopier {
+  readonly #hasher: ContentHasher;
+  /** False once this pair of filesystems has refused. */
+  #reflinks = true;
+  #ranges = true;
+
+  /** @param hasher whose buffer the bytes pass through */
+  constructor(hasher: ContentHasher) {
+    this.#hasher = hasher;
+  }
+
+  /** In the cheapest way. @throws FileChanged, SyscallError */
+  copy(source: CopySource, target: Descriptor, size: number, sparse: boolean): void {
+    if (!this.copyUnread(source, target, size, sparse)) this.#readAndWrite(source, target, size, sparse, undefined);
+  }
+
+  /** @returns the digest of the copy @throws FileChanged, SyscallError */
+  copyHashed(source: CopySource, target: Descriptor, size: number, sparse: boolean): Uint8Array {
+    // what is hashed is the copy, which nobody else can change
+    if (!this.#reflink(source, target)) this.#readAndWrite(source, target, size, sparse, this.#hasher.begin());
+    else if (!this.#hasher.hashFile(target.fd, size, sparse)) throw new FileChanged();
+    return this.#hasher.digest();
+  }
+
+  /** Without the bytes coming here. @returns false where these filesystems cannot */
+  copyUnread(source: CopySource, target: Descriptor, size: number, sparse: boolean): boolean {
+    if (this.#reflink(source, target)) return true;
+    if (!this.#ranges) return false;
+    for (const extent of extents(source, size, sparse)) {
+      if (sparse) for (const file of [source, target]) seek(file, extent.start, "SET");
+      for (let left = extent.end - extent.start; left > 0; ) {
+        const got = copyRange(source, target, left);
+        if (got === undefined) {
+          this.#ranges = false;
+          for (const file of [source, target]) seek(file, 0, "SET");
+          setSize(target, 0);
+          return false;
+        }
+        if (got === 0) throw new FileChanged();
+        left -= got;
+      }
+    }
+    if (sparse) setSize(target, size);
+    return true;
+  }
+
+  #reflink(source: CopySource, target: Descriptor): boolean {
+    if (this.#reflinks) this.#reflinks = reflink(source, target);
+    return this.#reflinks;
+  }
+
+  #readAndWrite(source: CopySource, target: Descriptor, size: number, sparse: boolean, tree: MerkleTree | undefined): void {
+    const { buffer } = this.#hasher;
+    let hashed = 0;
+    for (const extent of extents(source, size, sparse)) {
+      if (sparse) for (const file of [source, target]) seek(file, extent.start, "SET");
+      tree?.updateZeros(extent.start - hashed);
+      for (let left = extent.end - extent.start; left > 0; ) {
+        const got = readRaw(source.fd, buffer, Math.min(left, buffer.length));
+        if (got < 0) throw new SyscallError("read", -got);
+        if (got === 0) throw new FileChanged();
+        const portion = buffer.subarray(0, got);
+        tree?.update(portion);
+        writeAll(target, portion);
+        left -= got;
+      }
+      hashed = extent.end;
+    }
+    tree?.updateZeros(size - hashed);
+    if (sparse) setSize(target, size);
+  }
+}
