@@ -23,12 +23,13 @@ export class TestRepository implements Disposable {
   readonly path: string;
   readonly algorithm: "sha256" | "sha512";
 
-  constructor(kind: RepositoryKind) {
+  /** @param archive in test/data/repository, where it is not the usual one of this kind */
+  constructor(kind: RepositoryKind, archive = `cfsctl-${kind}`) {
     this.top = join(this.#temporary.path, "root");
     this.path = join(this.top, "composefs");
     this.algorithm = kind.startsWith("sha256") ? "sha256" : "sha512";
     mkdirSync(this.path, { recursive: true });
-    const unpacked = Bun.spawnSync(["tar", "-xzf", join(projectTop, `test/data/repository/cfsctl-${kind}.tar.gz`), "--strip-components=1", "-C", this.path]);
+    const unpacked = Bun.spawnSync(["tar", "-xzf", join(projectTop, `test/data/repository/${archive}.tar.gz`), "--strip-components=1", "-C", this.path]);
     if (unpacked.exitCode !== 0) throw new Error(unpacked.stderr.toString());
   }
 
