@@ -1,11 +1,11 @@
 /** `sealroot image ls`: the images of a repository, and what needs them. */
 
-import type { Deployed } from "../deployments/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { statAt } from "../linux/index.ts";
 import type { Link, RepositoryContents } from "../repository/contents.ts";
 import { readImageFile } from "../repository/image-file.ts";
 import { openFile } from "../repository/repository.ts";
+import { imagesOfStreams } from "../repository/stream-keepers.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { objectPath } from "../tree/index.ts";
@@ -58,9 +58,11 @@ export function run(argv: readonly string[]): number {
   using progress = openProgress();
   const deployed = deployedOf(parsed, contents.directory.label);
   const commits = new Set(contents.commitDirectories());
-  progress.begin("reading images", { items: links.length });
+  progress.begin("reading images and streams");
+  const streams = imagesOfStreams(contents, (items) => progress.advance(items));
   const images = links.map((link) => {
-    const listed = describe(contents, link, references.filter(({ entry }) => entry === link.name).map(({ name }) => name), deployed, commits);
+    const neededBy = [...deployed.images.filter(({ digest }) => digest === link.name).map(({ by }) => by), ...(streams.get(link.id?.toHex() ?? "") ?? [])];
+    const listed = describe(contents, link, references.filter(({ entry }) => entry === link.name).map(({ name }) => name), neededBy, commits);
     progress.advance(1);
     return listed;
   });
@@ -70,11 +72,8 @@ export function run(argv: readonly string[]): number {
   return 0;
 }
 
-function describe(contents: RepositoryContents, link: Link, references: readonly string[], deployed: Deployed, commits: ReadonlySet<string>): Listed {
-  const base = {
-    name: link.name, digest: link.id?.toHex() ?? null, references, commits: commits.has(link.name),
-    neededBy: deployed.images.filter(({ digest }) => digest === link.name).map(({ by }) => by),
-  };
+function describe(contents: RepositoryContents, link: Link, references: readonly string[], neededBy: readonly string[], commits: ReadonlySet<string>): Listed {
+  const base = { name: link.name, digest: link.id?.toHex() ?? null, references, commits: commits.has(link.name), neededBy };
   try {
     using file = link.id === undefined ? undefined : openFile(contents.directory, `objects/${objectPath(link.id)}`);
     if (file === undefined) return { ...base, format: null, size: null, inodes: null, fault: "its object is missing" };

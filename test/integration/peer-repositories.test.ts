@@ -47,9 +47,13 @@ for (const [archive, kind] of Object.entries(MADE)) {
       using repository = new TestRepository(kind, archive);
       expect(pathsOf(repository)).toEqual([...makersGc(archive).all]);
       for (const more of [[], ["--quick"]]) expect(repository.json("fsck", ...more)).toMatchObject({ exit: 0, value: { ok: true, problems: [], temporary: [], foreign: [], notes: [] } });
-      const images = repository.json("image ls").value["images"] as { readonly name: string; readonly fault: unknown; readonly references: readonly string[] }[];
+      const images = repository.json("image ls").value["images"] as { readonly name: string; readonly fault: unknown; readonly references: readonly string[]; readonly neededBy: readonly string[] }[];
       expect(images.map(({ name }) => `images/${name}`).sort()).toEqual(makersGc(archive).all.filter((path) => /^images\/[0-9a-f]+$/.test(path)));
       expect(images.flatMap(({ references }) => references.map((name) => `images/refs/${name}`)).sort()).toEqual(makersGc(archive).all.filter((path) => path.startsWith("images/refs/")));
+      // what is said to be needed stays, whether an image's own name or that of a stream keeps it
+      const needed = images.filter(({ references, neededBy }) => references.length + neededBy.length > 0).map(({ name }) => `images/${name}`);
+      expect(needed.sort()).toEqual(makersGc(archive).kept.filter((path) => /^images\/[0-9a-f]+$/.test(path)));
+      for (const path of images.flatMap(({ neededBy }) => neededBy)) expect(makersGc(archive).all).toContain(path);
       for (const { name, fault } of images) {
         expect(fault).toBe(null);
         expect(repository.json("image inspect", name).value["objects"]).toMatchObject({ missing: 0 });
