@@ -1,7 +1,12 @@
-/** One tree through both writers. */
+/** Trees through both mkcomposefs, and what came of them compared to the byte: the image, its digest, or the words of the refusal. */
 
-import { chooseFormat, readImage, writeImageBytes } from "../../src/erofs/index.ts";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseMkcomposefs } from "../../src/commands/mkcomposefs-options.ts";
+import { ImageDigest, writePeerImage } from "../../src/commands/peer-image.ts";
+import { reasonOf, type Tool, ToolExit } from "../../src/commands/peer-tool.ts";
 import { DumpfileParser } from "../../src/dumpfile/index.ts";
+import { readImage, writeImageBytes } from "../../src/erofs/index.ts";
 import { SealrootError } from "../../src/errors/index.ts";
 import type { Tree } from "../../src/tree/index.ts";
 
@@ -9,9 +14,22 @@ import type { Tree } from "../../src/tree/index.ts";
 export const OPTION_SETS: readonly (readonly string[])[] = [[], ["--min-version=1"], ["--max-version=0"]];
 
 export interface Comparison {
-  readonly outcome: "equal" | "both refuse" | "only mkcomposefs refuses" | "different";
+  readonly outcome: "equal" | "both refuse" | "different";
   readonly text: string;
 }
+
+export interface Case {
+  readonly dumpfile: Uint8Array;
+  readonly options: readonly string[];
+}
+
+interface Made {
+  readonly image: Uint8Array;
+  /** As --print-digest prints it. */
+  readonly digest: string;
+}
+
+const TOOL: Tool = { shortName: "mkcomposefs", calledAs: "mkcomposefs" };
 
 export function parseDumpfile(dumpfile: Uint8Array): Tree {
   const parser = new DumpfileParser({ strict: false });
@@ -19,35 +37,58 @@ export function parseDumpfile(dumpfile: Uint8Array): Tree {
   return parser.finish();
 }
 
-/** The version that mkcomposefs makes of a tree with these options. */
-export function formatFor(tree: Tree, options: readonly string[]): "v0" | "v1" {
-  return options.includes("--min-version=1") ? chooseFormat(tree, 1, 0) : options.includes("--max-version=0") ? chooseFormat(tree, 0, 0) : chooseFormat(tree, 0, 1);
+/** mkcomposefs --from-file as the command does it, but for its files. @returns what it says on standard error when it refuses */
+function make({ dumpfile, options }: Case): Made | string {
+  const portions: Uint8Array[] = [];
+  try {
+    const { minVersion, maxVersion } = parseMkcomposefs(TOOL, [...options, "--from-file", "-", "-"], false);
+    const digest = new ImageDigest();
+    writePeerImage(TOOL, parseDumpfile(dumpfile), minVersion, maxVersion, (bytes) => {
+      digest.update(bytes);
+      portions.push(bytes.slice());
+    });
+    return { image: Buffer.concat(portions), digest: `${digest.finish()}\n` };
+  } catch (error) {
+    if (error instanceof ToolExit) return error.said;
+    if (error instanceof SealrootError) return `${TOOL.shortName}: ${reasonOf(error)}\n`;
+    throw error;
+  }
 }
 
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-
-/** Its one known fault: replacing a long value that the user gave one of its own marks, it counts below zero, and takes that for too much. */
-const REPLACED_MARK = /(?:trusted\.overlay\.(?:whiteouts?|opaque)|user\.overlay\.(?:whiteouts?|opaque))=\S{20}/;
-
-/** @param tool mkcomposefs and what runs it */
-export async function compare(tool: readonly string[], dumpfile: Uint8Array, options: readonly string[]): Promise<Comparison> {
-  const child = Bun.spawn([...tool, ...options, "--from-file", "-", "-"], { stdin: dumpfile, stdout: "pipe", stderr: "pipe" });
-  let ours: Uint8Array | undefined;
-  let refusal = "";
+/**
+ * Every case through both. The C tool runs once for each, started by one shell, while ours are made here: a process started from here
+ * would cost more than the tool takes.
+ * @param tool mkcomposefs and what runs it @param directory for the files of this call, best in memory; nothing is left in it
+ */
+export async function compare(tool: readonly string[], directory: string, cases: readonly Case[]): Promise<readonly Comparison[]> {
+  const path = (index: number, kind: string): string => join(directory, `${index}.${kind}`);
+  const script = cases.map(({ options }, index) => `"$@" ${options.join(" ")} --print-digest --from-file ${index}.dump ${index}.image > ${index}.digest 2> ${index}.error; echo $?`);
   try {
-    const tree = parseDumpfile(dumpfile);
-    ours = writeImageBytes(tree, { format: formatFor(tree, options) });
-  } catch (error) {
-    if (!(error instanceof SealrootError)) throw error;
-    refusal = `${error.message}: ${error.details.map(([, text]) => text).join(", ")}`;
+    cases.forEach(({ dumpfile }, index) => writeFileSync(path(index, "dump"), dumpfile));
+    const child = Bun.spawn(["sh", "-c", script.join("\n"), "sh", ...tool], { cwd: directory, env: {}, stdin: "ignore", stdout: "pipe", stderr: "inherit", timeout: 60_000 + 1000 * cases.length });
+    const ours = cases.map(make);
+    const exits = (await child.stdout.text()).trim().split("\n");
+    return cases.map((one, index) => {
+      const own = ours[index] ?? "";
+      if (exits[index] !== "0") return refused(own, exits[index], readFileSync(path(index, "error"), "latin1"));
+      return judge(one, own, { image: readFileSync(path(index, "image")), digest: readFileSync(path(index, "digest"), "latin1") });
+    });
+  } finally {
+    for (let index = 0; index < cases.length; index++) for (const kind of ["dump", "image", "digest", "error"]) rmSync(path(index, kind), { force: true });
   }
-  const [theirs, message, exit] = await Promise.all([new Response(child.stdout).bytes(), new Response(child.stderr).text(), child.exited]);
-  if (exit !== 0 && ours === undefined) return { outcome: "both refuse", text: refusal };
-  if (exit !== 0) return { outcome: message.includes("Numerical result out of range") && REPLACED_MARK.test(textOf(dumpfile)) ? "only mkcomposefs refuses" : "different", text: message.trim() };
-  if (ours === undefined) return { outcome: "different", text: `only we refuse: ${refusal}` };
-  const at = firstDifference(ours, theirs);
-  if (at !== undefined) return { outcome: "different", text: `byte ${at} of ${ours.length} and ${theirs.length}` };
-  const again = rewrite(ours);
+}
+
+function refused(own: Made | string, exit: string | undefined, said: string): Comparison {
+  if (own === said && exit === "1") return { outcome: "both refuse", text: said.trim() };
+  return { outcome: "different", text: `mkcomposefs ends with ${exit ?? "nothing"} and ${said.trim()}, we ${typeof own === "string" ? `with ${own.trim()}` : "make an image"}` };
+}
+
+function judge({ dumpfile }: Case, own: Made | string, their: Made): Comparison {
+  if (typeof own === "string") return { outcome: "different", text: `only we refuse: ${own.trim()}` };
+  const at = firstDifference(own.image, their.image);
+  if (at !== undefined) return { outcome: "different", text: `byte ${at} of ${own.image.length} and ${their.image.length}` };
+  if (own.digest !== their.digest) return { outcome: "different", text: `of the same image ${own.digest.trim()} and ${their.digest.trim()}` };
+  const again = rewrite(own.image);
   return again === undefined || isLossy(dumpfile) ? { outcome: "equal", text: "" } : { outcome: "different", text: again };
 }
 
@@ -67,6 +108,6 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number | undefined {
 
 /** Whether an image of this tree does not hold all of it: a hard link that comes before its file, sizes of what has none, the user's own marks. */
 export function isLossy(dumpfile: Uint8Array): boolean {
-  const text = textOf(dumpfile);
+  const text = Buffer.from(dumpfile.buffer, dumpfile.byteOffset, dumpfile.length).toString("latin1");
   return / @/.test(text) || /(user\.overlay\.whiteouts?|trusted\.overlay\.whiteouts?|trusted\.overlay\.overlay\.whiteout)=/.test(text) || / 8589934592 [26]0/.test(text) || /user\.overlay\.opaque=/.test(text);
 }

@@ -16,14 +16,25 @@ const XATTR_NAMES = [
 const TARGET_LENGTHS = [1, 5, 60, 500, 2000, 3000, 4000, 4031, 4032, 4063, 4064, 4090, 4095];
 const CONTENT_LENGTHS = [1, 63, 64, 65, 1000, 2047, 2048, 2049, 4095, 4096, 4097, 4999, 5000];
 const SIZES = [0, 1, 4096, 4097, 65537, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 43, 2 ** 43 + 1, 2 ** 45, 2 ** 50, 2 ** 52 + 3, 2 ** 53 - 1, 2 ** 53];
+const HEX_DIGITS = bytesOf("0123456789abcdef");
 const ALPHABETS = [bytesOf("abcdefgh"), new Uint8Array([...bytesOf('!"#$%&+,-.0AZaz'), 0xff, 0x80, 0x01]), bytesOf("0123456789abcdef"), bytesOf("./-".replace("/", ""))];
 
 /** Fields of a dumpfile: printable bytes as they are, the others and those that mean something as `\xNN`. */
 function escape(bytes: Uint8Array): string {
   if (bytes.length === 1 && bytes[0] === 0x2d) return "\\x2d";
-  let text = "";
-  for (const byte of bytes) text += byte > 0x20 && byte < 0x7f && byte !== 0x5c && byte !== 0x3d ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
-  return text;
+  const text = Buffer.allocUnsafe(bytes.length * 4);
+  let end = 0;
+  for (const byte of bytes) {
+    if (byte > 0x20 && byte < 0x7f && byte !== 0x5c && byte !== 0x3d) {
+      text[end++] = byte;
+      continue;
+    }
+    text[end++] = 0x5c;
+    text[end++] = 0x78;
+    text[end++] = HEX_DIGITS[byte >>> 4] ?? 0;
+    text[end++] = HEX_DIGITS[byte & 15] ?? 0;
+  }
+  return text.toString("latin1", 0, end);
 }
 
 export class RandomDumpfile {
@@ -45,7 +56,12 @@ export class RandomDumpfile {
 
   readonly pick = <T>(list: readonly T[]): T => this.#random.pick(list);
   readonly #chance = (percent: number): boolean => this.#random.below(100) < percent;
-  readonly #bytes = (length: number, from?: Uint8Array): Uint8Array => Uint8Array.from({ length }, () => (from === undefined ? this.#random.below(256) : (from[this.#random.below(from.length)] ?? 0)));
+
+  #bytes(length: number, from?: Uint8Array): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at++) bytes[at] = from === undefined ? this.#random.below(256) : (from[this.#random.below(from.length)] ?? 0);
+    return bytes;
+  }
 
   #xattrs(): string {
     const count = this.pick([0, 0, 1, 1, 2, 3, 8]);
