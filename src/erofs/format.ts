@@ -46,6 +46,13 @@ export const MAX_FILE_SIZE = 2 ** 53;
 /** A chunk of the largest size. */
 const MAX_CHUNK_BITS = 43;
 
+/**
+ * Directories within directories, the root counted: more than any path that the kernel takes has. The C tool writes deeper trees, which
+ * its own reader does not survive.
+ */
+export const MAX_DEPTH = 4096;
+/** Said of deeper ones. */
+export const TOO_DEEP = `directories are more than ${MAX_DEPTH} deep`;
 export const MAX_XATTR_NAME = 255;
 export const MAX_XATTR_VALUE = 65535;
 /** Of all xattrs of an inode, counted as xattrCost() does. */

@@ -1,10 +1,11 @@
 /** One inode as it stands in an image. The same object is filled again for each: a reader has one of them. */
 
+import { type Attributes, isDevice } from "../tree/index.ts";
 import { BLOCK, COMPACT_INODE, EXTENDED_INODE, INODES_AT, LAYOUT, SLOT, XATTR_HEADER } from "./format.ts";
 import { malformed } from "./malformed.ts";
 import type { Superblock } from "./superblock.ts";
 
-export class InodeRecord {
+export class InodeRecord implements Attributes {
   readonly #view: DataView;
   readonly #superblock: Superblock;
   /** Where it begins. */
@@ -15,6 +16,8 @@ export class InodeRecord {
   size = 0;
   /** i_u: a device number, the first block, or the format of chunks. */
   union = 0;
+  /** 0 for what is no device. */
+  rdev = 0;
   uid = 0;
   gid = 0;
   seconds = 0n;
@@ -44,6 +47,7 @@ export class InodeRecord {
     if (this.end > view.byteLength) throw malformed(at, "an inode does not end within the image");
     this.mode = view.getUint16(at + 4, true);
     this.union = view.getUint32(at + 16, true);
+    this.rdev = isDevice(this.mode) ? this.union : 0;
     this.size = view.getUint32(at + 8, true);
     if (compact) {
       this.nlink = view.getUint16(at + 6, true);

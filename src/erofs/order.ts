@@ -1,7 +1,7 @@
 /** Which inodes an image has, and in which order: breadth first in v0 and v1, with the stubs of the root; depth first in v2. */
 
 import { type Inode, isDirectory, ROOT, TYPE, type Tree, typeName, typeOf } from "../tree/index.ts";
-import type { ImageFormat } from "./format.ts";
+import { type ImageFormat, MAX_DEPTH, TOO_DEEP } from "./format.ts";
 import { Listing, missingStubs } from "./listing.ts";
 import { unwritable } from "./problem.ts";
 
@@ -35,7 +35,7 @@ export interface Order {
 
 export const isWhiteout = (tree: Tree, inode: Inode): boolean => typeOf(tree.inodes.mode(inode)) === TYPE.characterDevice && tree.inodes.rdev(inode) === 0;
 
-/** @throws SealrootError SR-E500 for links to directories and unknown types */
+/** @throws SealrootError SR-E500 for links to directories, unknown types, and directories deeper than are read back */
 export function orderOf(tree: Tree, format: ImageFormat): { order: Order; listing: Listing } {
   const stubs = format === "v2" ? [] : missingStubs(tree);
   const listing = new Listing(tree, stubs);
@@ -48,9 +48,15 @@ export function orderOf(tree: Tree, format: ImageFormat): { order: Order; listin
 function breadthFirst(tree: Tree, listing: Listing, marks: Uint8Array, stubCount: number): Order {
   const inodes = new Uint32Array(tree.inodes.count + stubCount);
   let count = 1;
-  for (let at = 0; at < count; at++) {
+  let depth = 0;
+  for (let at = 0, level = 0; at < count; at++) {
+    if (at === level) {
+      depth++;
+      level = count;
+    }
     const directory = inodes[at] ?? ROOT;
     if (directory >= tree.inodes.count || !isDirectory(tree.inodes.mode(directory))) continue;
+    if (depth > MAX_DEPTH) throw unwritable(tree, directory, TOO_DEEP);
     listing.load(directory);
     for (let index = 0; index < listing.count; index++) {
       const entry = listing.entry(index);
@@ -100,6 +106,7 @@ function depthFirst(tree: Tree, marks: Uint8Array): Order {
     marks[inode] = (marks[inode] ?? 0) | MARK.seen;
     inodes[count++] = inode;
     if (!isDirectory(tree.inodes.mode(inode))) continue;
+    if (directories.length === MAX_DEPTH) throw unwritable(tree, inode, TOO_DEEP);
     directories.push(inode);
     next.push(0);
   }

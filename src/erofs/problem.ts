@@ -3,6 +3,9 @@
 import { SealrootError } from "../errors/index.ts";
 import { type Inode, ROOT, type Tree } from "../tree/index.ts";
 
+/** As long as a path can be that the kernel takes: who reads a message has no use for more. */
+const LONGEST = 4096;
+
 /** A path as people read it; bytes that are not printable as `\xNN`. */
 export function printablePath(tree: Tree, inode: Inode): string {
   return inode === ROOT ? "/" : tree.path(inode).map((name) => `/${printable(name)}`).join("");
@@ -15,5 +18,6 @@ export function printable(bytes: Uint8Array): string {
 }
 
 export function unwritable(tree: Tree, inode: Inode, reason: string): SealrootError {
-  return new SealrootError("SR-E500", { details: [["file", printablePath(tree, inode)], ["reason", reason]] });
+  const path = printablePath(tree, inode);
+  return new SealrootError("SR-E500", { details: [["file", path.length > LONGEST ? `${path.slice(0, LONGEST)}…` : path], ["reason", reason]] });
 }

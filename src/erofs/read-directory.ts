@@ -27,13 +27,16 @@ export class DirectoryReader {
   #count = 0;
   #next = 0;
   #hasName = false;
+  readonly #claim: (start: number, end: number) => void;
   // of the entry that next() went to
   nameAt = 0;
   nameLength = 0;
   target = 0;
   fileType = 0;
 
-  constructor(bytes: Uint8Array, view: DataView, inode: Inode, nid: number, record: InodeRecord) {
+  /** @param claim is told of each block before it is read, so that it belongs to no other part of the image: a directory that is all hole ends with its first */
+  constructor(bytes: Uint8Array, view: DataView, inode: Inode, nid: number, record: InodeRecord, claim: (start: number, end: number) => void) {
+    this.#claim = claim;
     this.inode = inode;
     this.nid = nid;
     this.#bytes = bytes;
@@ -72,13 +75,9 @@ export class DirectoryReader {
     return true;
   }
 
-  /** A view of the name of the entry at hand. */
-  get name(): Uint8Array {
-    return this.#bytes.subarray(this.nameAt, this.nameAt + this.nameLength);
-  }
-
   #nextBlock(): boolean {
     if (this.#blocks > 0) {
+      this.#claim(this.#blockAt, this.#blockAt + BLOCK);
       this.#blocks--;
       this.#at = this.#blockAt;
       this.#size = this.#blocks === 0 ? this.#lastSize : BLOCK;

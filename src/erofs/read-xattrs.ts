@@ -76,6 +76,11 @@ export class XattrReader {
     let key = "";
     let last = 0;
     for (let at = inlineAt; at < end;) {
+      const behind = isRegular ? this.#takeObject(at, end) : 0;
+      if (behind > 0) {
+        at = behind;
+        continue;
+      }
       const entry = this.#entry(at, end);
       if (this.#isKept(entry, at, isRegular, isRoot)) {
         (inline ??= []).push(entry);
@@ -148,6 +153,26 @@ export class XattrReader {
   /** Values are copied: an image can be a mapped file. */
   #xattr({ name, valueAt, valueLength }: Entry): Xattr {
     return { name, value: valueLength === 0 ? NOTHING : this.#bytes.slice(valueAt, valueAt + valueLength) };
+  }
+
+  /** Takes note of a metacopy or redirect, which nearly every file has, without an object. @returns where it ends; 0 for anything else, and for a second one */
+  #takeObject(at: number, limit: number): number {
+    if (at + XATTR_ENTRY + METACOPY_SUFFIX.length > limit || this.#bytes[at] !== METACOPY_SUFFIX.length || this.#bytes[at + 1] !== METACOPY_STORED.index) return 0;
+    const valueAt = at + XATTR_ENTRY + METACOPY_SUFFIX.length;
+    const length = this.#view.getUint16(at + 2, true);
+    const end = roundUp(valueAt + length, 4);
+    if (end > limit) return 0;
+    if (this.metacopyAt === -1 && this.#isAt(at + XATTR_ENTRY, METACOPY_SUFFIX)) {
+      this.metacopyAt = valueAt;
+      this.metacopyLength = length;
+      return end;
+    }
+    if (this.redirectAt === -1 && this.#isAt(at + XATTR_ENTRY, REDIRECT_SUFFIX)) {
+      this.redirectAt = valueAt;
+      this.redirectLength = length;
+      return end;
+    }
+    return 0;
   }
 
   #entry(at: number, limit: number): Entry {

@@ -7,9 +7,9 @@
  */
 
 import type { VerityAlgorithm } from "../fsverity/index.ts";
-import { type Attributes, type Data, type Inode, isDevice, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, TYPE, typeOf } from "../tree/index.ts";
+import { type Attributes, type Inode, type Inodes, isDirectory, isRegular, isSymlink, ROOT, type Tree, TreeBuilder, TYPE, typeOf } from "../tree/index.ts";
 import {
-  BLOCK, chunkBits, chunkCount, FILE_TYPE, fileTypeOf, HOLE, type ImageFormat, INODES_AT, LAYOUT, LOG2_BLOCK, MAX_CONTENT, MAX_FILE_SIZE, MAX_TARGET, SLOT, V2_CHUNK_FORMAT,
+  BLOCK, chunkBits, chunkCount, FILE_TYPE, fileTypeOf, HOLE, type ImageFormat, INODES_AT, LAYOUT, LOG2_BLOCK, MAX_CONTENT, MAX_DEPTH, MAX_FILE_SIZE, MAX_TARGET, SLOT, TOO_DEEP, V2_CHUNK_FORMAT,
 } from "./format.ts";
 import { InodeRecord } from "./inode-record.ts";
 import { malformed } from "./malformed.ts";
@@ -17,8 +17,6 @@ import { DirectoryReader } from "./read-directory.ts";
 import { XattrReader } from "./read-xattrs.ts";
 import { readSuperblock, type Superblock } from "./superblock.ts";
 
-/** Directories within directories: more than any path that the kernel takes has. */
-export const MAX_DEPTH = 4096;
 /** Bytes of memory that reading takes at most for each byte of an image, beside 32 MiB of the runtime's. */
 export const MEMORY_FACTOR = 64;
 
@@ -80,7 +78,7 @@ class Reader {
     this.#take(0, INODES_AT);
     record.read(rootNid);
     if (!isDirectory(record.mode)) throw malformed(record.at, "the root is no directory");
-    const builder = new TreeBuilder(this.#attributes(record.mode, record.size), [], this.#digestSize);
+    const builder = new TreeBuilder(record, [], this.#digestSize);
     const xattrs = new XattrReader(this.#bytes, this.#view, this.#v2, this.#superblock.xattrsAt, builder.inodes.xattrTable);
     xattrs.read(record, false, true);
     builder.inodes.setXattrs(ROOT, xattrs.set);
@@ -100,13 +98,13 @@ class Reader {
       if (fileTypeOf(record.mode) !== directory.fileType || directory.fileType === 0) throw malformed(directory.nameAt, "a directory entry has another type than its inode");
       if (known > 0) {
         if (isDirectory(record.mode)) throw malformed(directory.nameAt, "a directory has two names");
-        builder.link(directory.inode, directory.name, known - 1);
+        builder.link(directory.inode, this.#bytes, known - 1, directory.nameAt, directory.nameAt + directory.nameLength);
         continue;
       }
       const inode = this.#add(builder, directory, xattrs);
       if (this.#otherDigest) return undefined;
       if (inode === NO_INODE || !isDirectory(record.mode)) continue;
-      if (stack.length === MAX_DEPTH) throw malformed(record.at, `directories are more than ${MAX_DEPTH} deep`);
+      if (stack.length === MAX_DEPTH) throw malformed(record.at, TOO_DEEP);
       stack.push(this.#openDirectory(inode, nid));
     }
     if (builder.inodes.count + this.#stubs !== this.#superblock.inodes) throw malformed(0, "it has not as many inodes as its superblock says");
@@ -122,6 +120,8 @@ class Reader {
     }
   }
 
+  readonly #claim = (start: number, end: number): void => this.#take(start, end);
+
   /** Takes the inode at hand, its tail and its blocks. @param tail bytes behind it */
   #takeAll(tail: number, blocks: number): void {
     const { at, end, union } = this.#record;
@@ -133,9 +133,9 @@ class Reader {
   #openDirectory(inode: Inode, nid: number): DirectoryReader {
     const record = this.#record;
     if (record.layout === LAYOUT.chunked || record.size > this.#bytes.length) throw malformed(record.at, "a directory is not stored as composefs does");
-    this.#takeAll(record.tail, record.blocks);
+    this.#takeAll(record.tail, 0);
     this.#slots[nid] = inode + 1;
-    return new DirectoryReader(this.#bytes, this.#view, inode, nid, record);
+    return new DirectoryReader(this.#bytes, this.#view, inode, nid, record, this.#claim);
   }
 
   /** Whether the entry at hand is `.` or `..`. */
@@ -145,11 +145,6 @@ class Reader {
     if (directory.target !== (nameLength === 1 ? directory : parent).nid || directory.fileType !== FILE_TYPE.directory) throw malformed(nameAt, "a directory's entry for itself or its parent leads elsewhere");
     directory.dots |= nameLength;
     return true;
-  }
-
-  #attributes(mode: number, size: number): Attributes {
-    const { nlink, uid, gid, seconds, nanoseconds, union } = this.#record;
-    return { mode, nlink, uid, gid, rdev: isDevice(mode) ? union : 0, size, seconds, nanoseconds };
   }
 
   /** Adds the inode at hand under the name at hand. A directory is not taken yet. @returns NO_INODE for a stub */
@@ -165,14 +160,14 @@ class Reader {
       return NO_INODE;
     }
     xattrs.read(record, isRegular(mode), false);
-    let data: Data = { kind: "none" };
-    if (isRegular(mode)) data = this.#content(xattrs);
-    else if (isSymlink(mode)) data = this.#target();
-    else if (!isDirectory(mode)) this.#takeAll(0, 0);
     const whiteout = xattrs.isWhiteout;
-    if (whiteout && (record.size > 0 || data.kind !== "none")) throw malformed(at, "a whiteout has content");
-    const attributes = this.#attributes(whiteout ? TYPE.characterDevice | (mode & 0o7777) : mode, record.size);
-    const inode = builder.add(directory.inode, directory.name, attributes, xattrs.set, data);
+    const attributes = whiteout ? whiteoutOf(record) : record;
+    const inode = builder.add(directory.inode, this.#bytes, attributes, xattrs.set, undefined, directory.nameAt, directory.nameAt + directory.nameLength);
+    const inodes = builder.inodes;
+    if (isRegular(mode)) this.#content(inodes, inode, xattrs);
+    else if (isSymlink(mode)) this.#target(inodes, inode);
+    else if (!isDirectory(mode)) this.#takeAll(0, 0);
+    if (whiteout && (record.size > 0 || inodes.hasPayload(inode) || inodes.hasDigest(inode))) throw malformed(at, "a whiteout has content");
     if (!isDirectory(mode)) this.#slots[nid] = inode + 1;
     return inode;
   }
@@ -182,32 +177,44 @@ class Reader {
     return nameLength === 2 && isDigit(this.#bytes[nameAt]) && isDigit(this.#bytes[nameAt + 1]);
   }
 
-  #content(xattrs: XattrReader): Data {
+  #content(inodes: Inodes, inode: Inode, xattrs: XattrReader): void {
     const record = this.#record;
     const { at, size, end, union } = record;
-    if (record.layout === LAYOUT.chunked) return this.#external(xattrs);
+    if (record.layout === LAYOUT.chunked) {
+      this.#external(inodes, inode, xattrs);
+      return;
+    }
     if (xattrs.metacopyAt >= 0 || xattrs.redirectAt >= 0) throw malformed(at, "a file with content in the image leads to an object as well");
     if (size > MAX_CONTENT) throw malformed(at, "a file has more content in the image than composefs puts there");
     this.#takeAll(record.tail, record.blocks);
-    if (size === 0) return { kind: "none" };
+    if (size === 0) return;
     const bytes = new Uint8Array(size);
     const inBlocks = size - record.tail;
     bytes.set(this.#bytes.subarray(union * BLOCK, union * BLOCK + inBlocks));
     bytes.set(this.#bytes.subarray(end, end + record.tail), inBlocks);
-    return { kind: "content", bytes };
+    inodes.setData(inode, { kind: "content", bytes });
   }
 
-  #external({ metacopyAt, metacopyLength, redirectAt, redirectLength }: XattrReader): Data {
+  #external(inodes: Inodes, inode: Inode, { metacopyAt, metacopyLength, redirectAt, redirectLength }: XattrReader): void {
     const { at, size } = this.#record;
     if (size > MAX_FILE_SIZE) throw malformed(at, "the size of a file is none that composefs writes");
     if (metacopyAt < 0) throw malformed(at, "a file without content in the image does not say where it is");
-    const digest = metacopyLength === 0 ? undefined : this.#digest(metacopyAt, metacopyLength);
-    this.#takeAll(this.#checkChunks(digest !== undefined) * 4, 0);
-    const payload = redirectAt < 0 ? undefined : this.#bytes.subarray(redirectAt + 1, redirectAt + redirectLength);
-    if (payload !== undefined && (payload.length < 1 || payload.length > MAX_TARGET || this.#bytes[redirectAt] !== SLASH || payload.includes(0))) {
+    const hasDigest = metacopyLength > 0;
+    if (hasDigest) this.#checkDigest(metacopyAt, metacopyLength);
+    this.#takeAll(this.#checkChunks(hasDigest) * 4, 0);
+    const start = redirectAt + 1;
+    const end = redirectAt + redirectLength;
+    if (redirectAt >= 0 && (end - start < 1 || end - start > MAX_TARGET || this.#bytes[redirectAt] !== SLASH || this.#hasNul(start, end))) {
       throw malformed(redirectAt, "the path of an object is none that composefs writes");
     }
-    return payload === undefined && digest === undefined ? { kind: "none" } : { kind: "external", payload, digest };
+    // read again with the other length
+    if (this.#otherDigest) return;
+    inodes.setExternal(inode, this.#bytes, start, redirectAt < 0 ? start : end, hasDigest ? metacopyAt + METACOPY_HEADER : -1);
+  }
+
+  #hasNul(start: number, end: number): boolean {
+    for (let at = start; at < end; at++) if (this.#bytes[at] === 0) return true;
+    return false;
   }
 
   /** @returns how many indexes of chunks are behind the inode */
@@ -227,31 +234,29 @@ class Reader {
     return count;
   }
 
-  #digest(at: number, length: number): Uint8Array {
-    const [version, total, flags, algorithm] = this.#bytes.subarray(at, at + METACOPY_HEADER);
+  #checkDigest(at: number, length: number): void {
+    const bytes = this.#bytes;
     const size = length - METACOPY_HEADER;
-    if (version !== 0 || total !== length || flags !== 0 || algorithm !== (size === 32 ? 1 : 2) || (size !== 32 && size !== 64)) {
+    if (bytes[at] !== 0 || bytes[at + 1] !== length || bytes[at + 2] !== 0 || bytes[at + 3] !== (size === 32 ? 1 : 2) || (size !== 32 && size !== 64)) {
       throw malformed(at, "the digest of a file is not as composefs writes it");
     }
-    if (size === this.#digestSize) {
-      this.#sawDigest = true;
-      return this.#bytes.subarray(at + METACOPY_HEADER, at + length);
-    }
-    if (this.#sawDigest || this.#digestSize === 64) throw malformed(at, "its digests are of two algorithms");
-    this.#otherDigest = true;
-    return new Uint8Array(this.#digestSize);
+    if (size === this.#digestSize) this.#sawDigest = true;
+    else if (this.#sawDigest || this.#digestSize === 64) throw malformed(at, "its digests are of two algorithms");
+    else this.#otherDigest = true;
   }
 
-  #target(): Data {
+  #target(inodes: Inodes, inode: Inode): void {
     const record = this.#record;
     const { at, size, end, union } = record;
     if (record.layout === LAYOUT.chunked || size === 0 || size > MAX_TARGET) throw malformed(at, "the target of a symbolic link is none that composefs writes");
     this.#takeAll(record.tail, record.blocks);
     const start = record.tail > 0 ? end : union * BLOCK;
-    const bytes = this.#bytes.subarray(start, start + size);
-    if (bytes.includes(0)) throw malformed(start, "the target of a symbolic link is none that composefs writes");
-    return { kind: "target", bytes };
+    if (this.#hasNul(start, start + size)) throw malformed(start, "the target of a symbolic link is none that composefs writes");
+    inodes.setData(inode, { kind: "target", bytes: this.#bytes.subarray(start, start + size) });
   }
 }
+
+/** What an escaped whiteout was. */
+const whiteoutOf = ({ mode, nlink, uid, gid, seconds, nanoseconds }: InodeRecord): Attributes => ({ mode: TYPE.characterDevice | (mode & 0o7777), nlink, uid, gid, rdev: 0, size: 0, seconds, nanoseconds });
 
 const isDigit = (byte = 0): boolean => (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);

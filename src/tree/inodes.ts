@@ -107,7 +107,7 @@ export class Inodes {
     const { payload, digest } = data;
     if (payload === undefined) this.#put(inode, digest === undefined ? KIND.none : KIND.digestOnly, undefined, digest);
     // nearly every payload is the object's own name: then it is not kept a second time
-    else if (digest !== undefined && isObjectPath(payload, digest)) this.#put(inode, KIND.objectPath, undefined, digest);
+    else if (digest !== undefined && isObjectPath(payload, 0, payload.length, digest, 0, digest.length)) this.#put(inode, KIND.objectPath, undefined, digest);
     else this.#put(inode, KIND.payload, payload, digest);
   }
 
@@ -122,6 +122,19 @@ export class Inodes {
     this.#dataAt.set(inode, this.#data.add(bytes, start, end));
     this.#dataLength.set(inode, end - start);
     this.#digestAt.set(inode, 0);
+  }
+
+  /**
+   * setData() for a file in the object store whose path is bytes[start..end), empty where it has none, and whose digest begins at
+   * `digestAt`, -1 where it has none: an image's reader has both at hand, and a million views are a hundred megabytes.
+   */
+  setExternal(inode: Inode, bytes: Uint8Array, start: number, end: number, digestAt: number): void {
+    const named = digestAt >= 0 && isObjectPath(bytes, start, end, bytes, digestAt, this.digestSize);
+    this.#kind.set(inode, named ? KIND.objectPath : end > start ? KIND.payload : digestAt >= 0 ? KIND.digestOnly : KIND.none);
+    const kept = named ? start : end;
+    this.#dataAt.set(inode, kept > start ? this.#data.add(bytes, start, kept) : 0);
+    this.#dataLength.set(inode, kept - start);
+    this.#digestAt.set(inode, digestAt < 0 ? 0 : this.#digests.add(bytes, digestAt, digestAt + this.digestSize) + 1);
   }
 
   #put(inode: Inode, kind: number, bytes: Uint8Array | undefined, digest: Uint8Array | undefined): void {
@@ -213,13 +226,13 @@ export class Inodes {
 const HEX = "0123456789abcdef";
 const SLASH_AT = 2;
 
-/** objectPath() without a string: asked once for every file. */
-function isObjectPath(payload: Uint8Array, digest: Uint8Array): boolean {
-  if (payload.length !== digest.length * 2 + 1 || payload[SLASH_AT] !== 0x2f) return false;
-  for (let at = 0; at < digest.length; at++) {
-    const byte = digest[at] ?? 0;
-    const position = at === 0 ? 0 : at * 2 + 1;
-    if (payload[position] !== HEX.charCodeAt(byte >> 4) || payload[position + 1] !== HEX.charCodeAt(byte & 15)) return false;
+/** Whether bytes[start..end) is the objectPath() of `size` bytes of `digests` from `digestAt` on, without a string: asked once for every file. */
+function isObjectPath(bytes: Uint8Array, start: number, end: number, digests: Uint8Array, digestAt: number, size: number): boolean {
+  if (end - start !== size * 2 + 1 || bytes[start + SLASH_AT] !== 0x2f) return false;
+  for (let at = 0; at < size; at++) {
+    const byte = digests[digestAt + at] ?? 0;
+    const position = start + (at === 0 ? 0 : at * 2 + 1);
+    if (bytes[position] !== HEX.charCodeAt(byte >> 4) || bytes[position + 1] !== HEX.charCodeAt(byte & 15)) return false;
   }
   return true;
 }

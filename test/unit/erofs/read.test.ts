@@ -126,14 +126,44 @@ describe("a change", () => {
 });
 
 describe("bounds", () => {
-  test("directories as deep as allowed, and one more", () => {
-    const deep = (levels: number): Tree => {
-      const tree = builder();
-      for (let level = 1, parent: Inode = ROOT; level < levels; level++) parent = tree.add(parent, name("d"), DIRECTORY);
-      return tree.seal();
-    };
-    expect(refusal(writeImageBytes(deep(MAX_DEPTH), { format: "v1" }))).toBe("");
-    expect(refusal(writeImageBytes(deep(MAX_DEPTH + 1), { format: "v1" }))).toContain(`more than ${MAX_DEPTH} deep`);
+  const deep = (levels: number): Tree => {
+    const tree = builder();
+    let parent: Inode = ROOT;
+    for (let level = 1; level < levels; level++) parent = tree.add(parent, name("d"), DIRECTORY);
+    tree.add(parent, name("f"), FILE);
+    return tree.seal();
+  };
+
+  test.each(["v0", "v1", "v2"] as const)("directories as deep as allowed are written as %s and read, and one more is neither", (format) => {
+    const bytes = new Uint8Array(writeImageBytes(deep(MAX_DEPTH), { format }));
+    expect(refusal(bytes)).toBe("");
+    expect(() => writeImageBytes(deep(MAX_DEPTH + 1), { format })).toThrow(expect.objectContaining({ code: "SR-E500", details: [["file", expect.any(String)], ["reason", "directories are more than 4096 deep"]] }));
+    // the file at the very bottom as a directory, in its inode and its entry, the third and last of its directory
+    const view = new DataView(bytes.buffer);
+    const entry = Buffer.from(bytes.buffer).lastIndexOf("...f") - 12;
+    expect(view.getUint8(entry + 10)).toBe(1);
+    view.setUint8(entry + 10, 2);
+    view.setUint16(view.getUint32(entry, true) * 32 + 4, 0o40755, true);
+    expect(refusal(bytes)).toContain("more than 4096 deep");
+  });
+
+  test("a message does not repeat a path that nobody could write", () => {
+    const refused = (): unknown => writeImageBytes(deep(MAX_DEPTH + 1), { format: "v1" });
+    let path = "";
+    try {
+      refused();
+    } catch (error) {
+      path = error instanceof SealrootError ? (error.details[0]?.[1] ?? "") : "";
+    }
+    expect([path.length, path.slice(0, 6), path.at(-1)]).toEqual([4097, "/d/d/d", "…"]);
+  });
+
+  test("an escaped whiteout stays one, whatever its device number's field holds", () => {
+    const { bytes, view } = image("v1", "/ 4096 40755 2 0 0 0 1.0 - - -\n/d 4096 40755 2 0 0 0 1.0 - - -\n/d/w 0 20600 1 0 0 0 1.0 - - -");
+    const mode = Buffer.from(bytes.buffer).indexOf(Buffer.from([0x80, 0x81]), 1152);
+    view.setUint32(mode + 12, 259, true);
+    const { inodes } = readImage(bytes).tree;
+    expect([inodes.mode(2), inodes.rdev(2)]).toEqual([0o20600, 0]);
   });
 
   test("digests of two algorithms", () => {
