@@ -4,7 +4,8 @@
  *   bun --smol test/fuzz/erofs.ts [--runs N] [--seed S] [--seeds DIRECTORY]
  */
 
-import { IMAGE_TARGETS, ImageGenerator } from "./image-targets.ts";
+import { ImageGenerator } from "./image-generator.ts";
+import { IMAGE_TARGETS } from "./image-targets.ts";
 import { fuzz } from "./runner.ts";
 
 // most of it the garbage of trees and images; what one image can take is in test/integration/erofs.test.ts

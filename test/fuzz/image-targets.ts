@@ -3,17 +3,12 @@
  * what was read can be written, and is then the same after another round. Run at length by erofs.ts, for a moment by the unit tests.
  */
 
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { SealrootError } from "../../src/errors/index.ts";
 import { type ImageFormat, readImage, writeImageBytes } from "../../src/erofs/index.ts";
 import { parseDumpfile } from "./differential-compare.ts";
-import { Generator } from "./generator.ts";
 import type { Target } from "./target.ts";
-
-const BLOCK = 4096;
-const BLOCKS_AT = 1024 + 36;
-const INODES_AT = 1152;
-/** Numbers that decide about sizes, places and layouts. */
-const NUMBERS = [0, 1, 2, 3, 4, 5, 8, 9, 12, 13, 24, 31, 32, 36, 63, 64, 68, 127, 128, 255, 256, 2047, 2048, 4095, 4096, 5000, 5001, 0x41ed, 0x81a4, 0xa1ff, 0x2000, 0x6000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 
 /** Small trees with everything in them: an image of each is mostly what can go wrong, and reading it takes no time. */
 const TREES = [
@@ -47,100 +42,65 @@ ${Array.from({ length: 60 }, (_, index) => `/${"n".repeat(60)}${index} 0 100644 
 /** v2 more often: without stubs its images are small, and every change tells. */
 const FORMATS: readonly ImageFormat[] = ["v0", "v1", "v2", "v2", "v2", "v2"];
 
+const GOLDEN = join(import.meta.dir, "../data/golden");
+/** v2 has neither long content nor long targets. */
+const V2_CANNOT = /^0[25]-/;
+
 function corpus(): Uint8Array[] {
   const encoder = new TextEncoder();
-  // v2 has neither long content nor long targets
-  const image = (text: string, format: ImageFormat): Uint8Array => writeImageBytes(parseDumpfile(encoder.encode(text)), { format });
-  const small = TREES.slice(0, 2).flatMap((text) => FORMATS.map((format) => image(text, format)));
-  return [...small, image(TREES[2], "v1")];
-}
-
-/** Changes in place, mostly of numbers where they stand; a changed length is made good in the superblock as a rule. */
-export class ImageGenerator extends Generator {
-  override next(): Uint8Array {
-    let image: Uint8Array = this.pick(this.corpus).slice();
-    for (let edits = 1 + this.below(4); edits > 0; edits--) image = this.#change(image);
-    return image;
-  }
-
-  /** Somewhere; the stubs of the root, which are all alike, not often. */
-  #place(image: Uint8Array, alignment: number): number {
-    const inodes = image.length - INODES_AT;
-    const at = this.chance(12) ? this.below(INODES_AT) : INODES_AT + (this.chance(2) ? this.below(Math.min(inodes, 2048)) : this.below(inodes));
-    return Math.min(at - (at % alignment), image.length - alignment);
-  }
-
-  #change(image: Uint8Array): Uint8Array {
-    if (image.length < 2 * BLOCK) return image;
-    const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
-    switch (this.below(8)) {
-      case 0: {
-        const at = this.#place(image, 1);
-        image[at] = (image[at] ?? 0) ^ (1 << this.below(8));
-        return image;
-      }
-      case 1:
-        view.setUint32(this.#place(image, 4), this.pick(NUMBERS), true);
-        return image;
-      case 2:
-        view.setUint16(this.#place(image, 2), this.pick(NUMBERS) & 0xffff, true);
-        return image;
-      case 3:
-        image[this.#place(image, 1)] = this.below(256);
-        return image;
-      case 4: {
-        // an inode, or a part of one, in another's place
-        const length = this.pick([4, 8, 12, 32, 64]);
-        const from = this.#place(image, this.pick([4, 32]));
-        image.copyWithin(this.#place(image, this.pick([4, 32])), from, Math.min(from + length, image.length));
-        return image;
-      }
-      case 5: {
-        // a number that is somewhere already: of an inode, of a block
-        const from = this.#place(image, 4);
-        view.setUint32(this.#place(image, 4), view.getUint32(from, true), true);
-        return image;
-      }
-      case 6: {
-        const at = this.#place(image, 4);
-        view.setUint32(at, view.getUint32(at, true) + this.pick([1, -1, 8, -8, 32, 4096]), true);
-        return image;
-      }
-      default: {
-        if (!this.chance(20)) return image;
-        const cut = image.slice(0, this.chance(4) ? this.below(image.length) : BLOCK * (1 + this.below(image.length / BLOCK - 1)));
-        if (cut.length >= BLOCK && !this.chance(4)) new DataView(cut.buffer).setUint32(BLOCKS_AT, cut.length / BLOCK, true);
-        return cut;
-      }
-    }
-  }
+  const image = (text: Uint8Array, format: ImageFormat): Uint8Array => writeImageBytes(parseDumpfile(text), { format });
+  const small = TREES.slice(0, 2).flatMap((text) => FORMATS.map((format) => image(encoder.encode(text), format)));
+  const golden = readdirSync(GOLDEN).filter((name) => /^\d\d-.*\.dump$/.test(name)).toSorted().flatMap((name) => {
+    const dumpfile = readFileSync(join(GOLDEN, name));
+    return (V2_CANNOT.test(name) ? (["v0", "v1"] as const) : (["v0", "v1", "v2"] as const)).map((format) => image(dumpfile, format));
+  });
+  return [...small, image(encoder.encode(TREES[2]), "v1"), ...golden];
 }
 
 const REFUSALS: readonly string[] = ["SR-E501", "SR-E502", "SR-E503"];
+const SUPERBLOCK = /^SR-E50[12]|cut short|no EROFS superblock|blocks are not of|features that composefs does not use|not as long as its superblock/;
+
+/** How often each reason was given; "read" for none. */
+const outcomes = new Map<string, number>();
+let tried = 0;
+const count = (outcome: string): void => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+
+function report(): string {
+  const share = (number: number): string => `${((100 * number) / tried).toFixed(2)} %`.padStart(8);
+  const superblock = [...outcomes].reduce((sum, [outcome, number]) => sum + (SUPERBLOCK.test(outcome) ? number : 0), 0);
+  const lines = [...outcomes].toSorted(([, a], [, b]) => b - a).map(([outcome, number]) => `${share(number)} ${outcome}`);
+  return [`${share(tried - superblock)} of ${tried} get past the superblock`, ...lines].join("\n");
+}
 
 export const IMAGE_TARGETS: Readonly<Record<string, Target>> = {
   image: {
     corpus,
+    report,
     try: (input, generator) => {
       let read;
+      tried++;
       try {
         read = readImage(input);
       } catch (error) {
-        if (error instanceof SealrootError && REFUSALS.includes(error.code)) return;
-        throw error;
+        if (!(error instanceof SealrootError) || !REFUSALS.includes(error.code)) throw error;
+        count(`${error.code} ${error.details.find(([label]) => label === "reason")?.[1] ?? ""}`);
+        return;
       }
       const { tree, format } = read;
+      count(`read as ${format}`);
       // takes several times as long as reading
-      if (!generator.chance(8)) return;
+      if (!generator.chance(16)) return;
       let written;
       try {
         written = writeImageBytes(tree, { format });
       } catch (error) {
-        if (error instanceof SealrootError && error.code === "SR-E500") return;
-        throw error;
+        if (!(error instanceof SealrootError) || error.code !== "SR-E500") throw error;
+        count(`read as ${format}, not written`);
+        return;
       }
       const second = readImage(written);
       if (Buffer.compare(written, writeImageBytes(second.tree, { format: second.format })) !== 0) throw new Error("what was written is not written again");
+      count(`read as ${format}, written, read and written again`);
     },
   },
 };

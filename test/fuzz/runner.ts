@@ -3,7 +3,7 @@
  * of a second is written to the seeds and ends the run; taking 64 MiB, or what is said to be the most, fails it.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Generator } from "./generator.ts";
@@ -13,6 +13,10 @@ import { SEEDS } from "./targets.ts";
 const SLOWEST_MS = 100;
 const MOST_MIB = 64;
 const TURN = 256;
+const PROGRESS_SECONDS = 60;
+
+/** The most memory that this process ever had, in bytes: also what an input took between two looks. */
+const peakMemory = (): number => Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024;
 
 export type MakeGenerator = (seed: number, corpus: readonly Uint8Array[], words?: readonly string[]) => Generator;
 
@@ -44,20 +48,26 @@ export async function fuzz(targets: Readonly<Record<string, Target>>, make: Make
     for (const input of generator.corpus) attempt(input, 0);
     Bun.gc(true);
     const before = rss();
-    let peak = before;
     let slowest = 0;
     const started = performance.now();
+    let told = started;
     for (let run = 1; run <= runs; run++) {
       const took = attempt(generator.next(), run);
       if (took > slowest) slowest = took;
       if (run % TURN !== 0) continue;
-      peak = Math.max(peak, rss());
+      const now = performance.now();
+      if (now - told > PROGRESS_SECONDS * 1000) {
+        told = now;
+        console.log(`${name.padEnd(11)} ${run} inputs so far, ${((now - started) / 1000).toFixed(0)} s`);
+      }
       if (target.turns !== true) continue;
       Bun.gc(true);
       await Bun.sleep(0);
     }
+    const peak = Math.max(before, peakMemory());
     const seconds = (performance.now() - started) / 1000;
     console.log(`${name.padEnd(11)} ${runs} inputs  ${seconds.toFixed(1)} s  ${Math.round(runs / seconds)}/s  slowest ${slowest.toFixed(1)} ms  peak ${(peak / 2 ** 20).toFixed(0)} MiB, ${((peak - before) / 2 ** 20).toFixed(0)} MiB above the start`);
+    if (target.report !== undefined) console.log(target.report());
     if (peak - before > mostMib * 2 ** 20) throw new Error(`${name}: the run took ${peak - before} bytes`);
   }
 }

@@ -11,6 +11,8 @@ export interface Target {
   readonly words?: readonly string[];
   /** What is garbage is collected now and then, and turns of the event loop are made: only between them the runtime frees what its decoders held. */
   readonly turns?: true;
+  /** What became of the inputs so far, in lines; for targets that refuse most of them. */
+  readonly report?: () => string;
   /** Throws when a rule is broken. */
   readonly try: (input: Uint8Array, generator: Generator) => void;
 }

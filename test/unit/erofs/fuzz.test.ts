@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { IMAGE_TARGETS, ImageGenerator } from "../../fuzz/image-targets.ts";
+import { ImageGenerator } from "../../fuzz/image-generator.ts";
+import { IMAGE_TARGETS } from "../../fuzz/image-targets.ts";
 import { RandomDumpfile } from "../../fuzz/random-dumpfile.ts";
 import { isLossy, parseDumpfile, rewrite } from "../../fuzz/differential-compare.ts";
 import { files } from "../../fuzz/target.ts";
