@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { checkHeader } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
+import { readData } from "../linux/data.ts";
 
 const PORTION = 1 << 18;
 
@@ -48,13 +49,7 @@ export function readImageFile(descriptor: number): Uint8Array<ArrayBuffer> {
   const first = readHeader(descriptor, status.size);
   if (first !== undefined) return first;
   const bytes = new Uint8Array(status.size);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const length = readSync(descriptor, bytes, filled, Math.min(bytes.length - filled, 1 << 26), null);
-    if (length === 0) break;
-    filled += length;
-  }
-  return bytes.subarray(0, filled);
+  return bytes.subarray(0, readData({ fd: descriptor, label: "the image" }, bytes));
 }
 
 const BLOCK = 4096;

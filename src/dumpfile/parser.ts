@@ -3,8 +3,7 @@
  * bytes: a line costs no string, and its directory is found at once when it is that of the line before.
  *
  * Where the C tool takes what cannot be meant, this refuses: a digest that is not one, sizes that wrap around, wrong numbers, second
- * names of directories, loops. Bounds: MAX_LINE for a line; a tree takes some
- * ten times the bytes of its dumpfile, and a hundred times when that is nothing but the shortest xattrs there can be, all different.
+ * names of directories, loops. Bounds: MAX_LINE for a line, MEMORY_FACTOR for the tree.
  */
 
 import { SealrootError } from "../errors/index.ts";
@@ -21,6 +20,8 @@ import { XattrTexts } from "./xattr-text.ts";
 
 /** Longest line, in bytes. Content, payload and xattrs that an image can hold come to 102,000; the rest is for the path. */
 export const MAX_LINE = 1 << 20;
+/** Bytes of memory that a tree takes at most for each byte of its dumpfile, beside 32 MiB of the runtime's. */
+export const MEMORY_FACTOR = 64;
 
 export interface DumpfileOptions {
   /** Refuses what the C tool refuses when CFS_PARSE_STRICT is in its environment. */

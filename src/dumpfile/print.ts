@@ -94,7 +94,7 @@ function xattrText(set: readonly Xattr[]): string {
     output.escaped(value, value.length, ESCAPE.equals);
   }
   output.flush();
-  return parts.map(binaryOf).join("");
+  return parts.map((part) => binaryOf(part)).join("");
 }
 
 /** A listing: one line for each name below the root, with what a symbolic link or a file outside of the image leads to. */

@@ -3,7 +3,9 @@
  * says all that a mounted image would do.
  *
  * Bounds: no part of an image belongs to two inodes, so time and memory grow with the file's length: at most MEMORY_FACTOR bytes for
- * each of its bytes. Directories are at most MAX_DEPTH deep, and nothing here calls itself.
+ * each of its bytes. Zeros are no inodes and no entries, so of a file with holes that is read into memory that nothing was written to
+ * yet, only the bytes that are not hole count, and once more what files have as content in its holes. Directories are at most MAX_DEPTH
+ * deep, and nothing here calls itself.
  */
 
 import type { VerityAlgorithm } from "../fsverity/index.ts";
@@ -45,6 +47,8 @@ const TAKEN = 0xffffffff;
 /** Stands for a stub, which is no inode of the tree. */
 const NO_INODE = -1;
 const METACOPY_HEADER = 4;
+/** For content that is in two places, on its way into a tree. */
+const SCRATCH = new Uint8Array(MAX_CONTENT);
 const DOT = 0x2e;
 const SLASH = 0x2f;
 
@@ -188,11 +192,15 @@ class Reader {
     if (size > MAX_CONTENT) throw malformed(at, "a file has more content in the image than composefs puts there");
     this.#takeAll(record.tail, record.blocks);
     if (size === 0) return;
-    const bytes = new Uint8Array(size);
     const inBlocks = size - record.tail;
-    bytes.set(this.#bytes.subarray(union * BLOCK, union * BLOCK + inBlocks));
-    bytes.set(this.#bytes.subarray(end, end + record.tail), inBlocks);
-    inodes.setData(inode, { kind: "content", bytes });
+    const start = inBlocks === 0 ? end : union * BLOCK;
+    if (inBlocks === 0 || inBlocks === size) {
+      inodes.setContent(inode, this.#bytes, start, start + size);
+      return;
+    }
+    SCRATCH.set(this.#bytes.subarray(start, start + inBlocks));
+    SCRATCH.set(this.#bytes.subarray(end, end + record.tail), inBlocks);
+    inodes.setContent(inode, SCRATCH, 0, size);
   }
 
   #external(inodes: Inodes, inode: Inode, { metacopyAt, metacopyLength, redirectAt, redirectLength }: XattrReader): void {
@@ -252,7 +260,7 @@ class Reader {
     this.#takeAll(record.tail, record.blocks);
     const start = record.tail > 0 ? end : union * BLOCK;
     if (this.#hasNul(start, start + size)) throw malformed(start, "the target of a symbolic link is none that composefs writes");
-    inodes.setData(inode, { kind: "target", bytes: this.#bytes.subarray(start, start + size) });
+    inodes.setTarget(inode, this.#bytes, start, start + size);
   }
 }
 

@@ -26,7 +26,7 @@ export function copyRange(from: File, to: File, length: number): number | undefi
   return check(result, () => `copy_file_range(${from.label}, ${to.label})`);
 }
 
-const SEEK = { SET: 0, DATA: 3, HOLE: 4 } as const;
+const SEEK = { SET: 0, END: 2, DATA: 3, HOLE: 4 } as const;
 
 /** lseek(2). @returns the new position; undefined with DATA or HOLE when there is none from there on (ENXIO) */
 export function seek(file: File, offset: number, whence: keyof typeof SEEK): number | undefined {
@@ -68,3 +68,23 @@ export const readRaw = (fd: number, buffer: Uint8Array, length: number): number 
 
 /** pread64(2), the same at an offset; the descriptor's position stays. */
 export const readAtRaw = (fd: number, buffer: Uint8Array, length: number, offset: number): number => rawSyscall("pread64", fd, buffer, length, offset);
+
+/**
+ * Fills a new buffer, which is all zeros, from a file's beginning, and leaves out the holes: what nobody writes to takes no memory. The
+ * descriptor's position is anywhere afterwards.
+ * @returns how much; less than the buffer's length only where the file ends earlier
+ */
+export function readData(file: File, buffer: Uint8Array): number {
+  const size = Math.min(buffer.length, seek(file, 0, "END") ?? 0);
+  for (let at = 0; at < size; ) {
+    const start = seek(file, at, "DATA") ?? size;
+    const end = Math.min(seek(file, start, "HOLE") ?? size, size);
+    for (at = start; at < end; ) {
+      const got = check(readAtRaw(file.fd, buffer.subarray(at, end), end - at, at), () => `pread(${file.label}) at ${at}`);
+      // cut while it is read
+      if (got === 0) return at;
+      at += got;
+    }
+  }
+  return size;
+}

@@ -2,14 +2,15 @@
 
 import { checkHeader, readImage } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { type Descriptor, readAt, readInto, statAt } from "../linux/index.ts";
+import { readData } from "../linux/data.ts";
+import { type Descriptor, readAt, statAt } from "../linux/index.ts";
 import { type Inode, isRegular, type Tree } from "../tree/index.ts";
 import { idOfName } from "./object-name.ts";
 import { unreadable } from "./repository.ts";
 
 export type ParsedImage = ReturnType<typeof readImage>;
 
-/** An image holds no file content; a larger file is none, and must not fill the memory. */
+/** An image holds no file content; a larger file is none. What is hole in a file takes no memory. */
 export const LARGEST_IMAGE = 2 ** 31;
 const FIRST_BLOCK = 4096;
 
@@ -35,7 +36,7 @@ export function readWhole(file: Descriptor): Uint8Array {
     if (size > LARGEST_IMAGE) throw new SealrootError("SR-E213", { details: [["image", file.label], ["found", `${size} bytes: no image is as large`]] });
     naming(file.label, () => checkHeader(readAt(file, 0, FIRST_BLOCK), size));
     const bytes = new Uint8Array(size);
-    return bytes.subarray(0, readInto(file, bytes));
+    return bytes.subarray(0, readData(file, bytes));
   } catch (error) {
     throw unreadable(file.label, error);
   }

@@ -118,7 +118,21 @@ export class Inodes {
 
   /** setData() for a file without a digest, whose content lies at bytes[start..end) below the object store. */
   setPayload(inode: Inode, bytes: Uint8Array, start: number, end: number): void {
-    this.#kind.set(inode, KIND.payload);
+    this.#putPart(inode, KIND.payload, bytes, start, end);
+  }
+
+  /** setData() for content that is bytes[start..end). */
+  setContent(inode: Inode, bytes: Uint8Array, start: number, end: number): void {
+    this.#putPart(inode, KIND.content, bytes, start, end);
+  }
+
+  /** setData() for a target that is bytes[start..end). */
+  setTarget(inode: Inode, bytes: Uint8Array, start: number, end: number): void {
+    this.#putPart(inode, KIND.target, bytes, start, end);
+  }
+
+  #putPart(inode: Inode, kind: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#kind.set(inode, kind);
     this.#dataAt.set(inode, this.#data.add(bytes, start, end));
     this.#dataLength.set(inode, end - start);
     this.#digestAt.set(inode, 0);

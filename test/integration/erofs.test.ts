@@ -1,6 +1,6 @@
 /**
  * Images beside those who deal with them otherwise: the real mkcomposefs writes the same bytes, fsck.erofs finds nothing, the kernel
- * mounts them and shows the tree. And the memory that reading takes, in a process of its own.
+ * mounts them and shows the tree.
  */
 
 import { describe, expect, test } from "bun:test";
@@ -102,9 +102,4 @@ describe("the kernel shows the tree", () => {
     walk(ROOT, "");
     return entries;
   }
-});
-
-// what takes most for its length, of each kind that there is
-test.each(["names", "inline", "shared", "sets", "links", "deep"])("memory for reading an image of many %s keeps its bound", async (kind) => {
-  expect(await output([process.execPath, join(import.meta.dir, "../support/image-memory.ts"), kind])).toBe("within the bound");
 });

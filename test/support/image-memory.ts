@@ -1,4 +1,4 @@
-/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by test/integration/erofs.test.ts, in a process of its own: what counts is its peak. */
+/** Reads an image that takes as much memory as possible for its length, and says whether the bound was kept. Run by test/integration/hostile-memory.test.ts, in a process of its own: what counts is its peak. */
 
 import { readFileSync } from "node:fs";
 import { MEMORY_FACTOR, readImage, writeImageBytes } from "../../src/erofs/index.ts";
@@ -27,6 +27,15 @@ const KINDS: Readonly<Record<string, () => void>> = {
   links: () => {
     const file = tree.add(ROOT, name("file"), FILE);
     for (let index = 0; index < 200_000; index++) tree.link(ROOT, name(`.${base36(index)}`), file);
+  },
+  // a system: files of the store, each with a label
+  objects: () => {
+    for (let file = 0; file < 100_000; file++) {
+      const digest = new Uint8Array(32).fill(file);
+      new DataView(digest.buffer).setUint32(0, file);
+      const path = digest.toHex();
+      tree.add(ROOT, name(base36(file)), { ...FILE, size: 1000 }, [{ name: "security.selinux", value: value(20) }], { kind: "external", payload: name(`${path.slice(0, 2)}/${path.slice(2)}`), digest });
+    }
   },
   deep: () => {
     for (let chain = 0; chain < 10; chain++) for (let level = 1, parent: Inode = ROOT; level < 4000; level++) parent = tree.add(parent, name(base36(chain)), DIRECTORY);
