@@ -2,7 +2,8 @@
 
 import type { DeployedMachine } from "../deployments/index.ts";
 import { SealrootError } from "../errors/index.ts";
-import { planGc, type GcPlan, performGc, type Root } from "../repository/gc.ts";
+import { planGc, type GcPlan, type Root } from "../repository/gc.ts";
+import { performGc } from "../repository/gc-sweep.ts";
 import { type CommandHelp, fewLines, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
@@ -51,7 +52,7 @@ export function run(argv: readonly string[]): number {
   if (!dryRun) performGc(contents, plan, progress);
   progress.clear();
   if (parsed.flag("list")) {
-    print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...paths].map((path) => `${printable(path)}\n`).join(""));
+    print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...plan.interrupted, ...paths].map((path) => `${printable(path)}\n`).join(""));
     return 0;
   }
   const notes = [...deployed.notes, ...plan.notes];
@@ -84,14 +85,17 @@ const some = (count: number, one: string, many = `${one}s`): string => `${format
 function text(plan: GcPlan, notes: readonly string[], dryRun: boolean): string {
   const style = outputStyle();
   const links = (category: string): number => plan.links.filter((link) => link.category === category).length;
+  const others = plan.commits.length + plan.recipes.length + plan.temporary.length + plan.interrupted.length;
   const parts = [some(links("images"), "image"), some(links("streams"), "stream"), `${some(plan.objects, "object")} (${formatBytes(plan.bytes)})`];
+  if (others > 0) parts.push(`${some(others, "other thing")} (${formatBytes(plan.otherBytes)})`);
   const kept = [some(plan.kept.filter(({ link }) => link.category === "images").length, "image"), some(plan.kept.filter(({ link }) => link.category === "streams").length, "stream"), some(plan.keptObjects, "object")];
   const rows: (readonly [string, string])[] = [["kept", kept.join(", ")]];
   const add = (label: string, lines: readonly string[]): void => void rows.push(...fewLines(lines).map((line) => [label, line] as const));
   add("needed", plan.kept.map(({ link, by }) => `${link.path}  (${by.join(", ")})`));
   add(dryRun ? "would go" : "removed", plan.links.map(({ path }) => path));
   add("signatures", plan.commits.map((digest) => `commits/${digest}`));
-  add("unfinished", plan.temporary);
+  add("recipes", plan.recipes);
+  add("unfinished", [...plan.temporary, ...plan.interrupted]);
   add("left alone", plan.foreign.map(({ path, found }) => `${path}  (${found})`));
   add("note", notes);
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -106,7 +110,10 @@ function record(plan: GcPlan, notes: readonly string[], places: readonly string[
   const namesOf = (category: string): string[] => plan.links.filter((link) => link.category === category).map(({ name }) => name);
   return {
     dryRun,
-    removed: { objects: plan.objects, bytes: plan.bytes, images: namesOf("images"), streams: namesOf("streams"), commits: plan.commits, recipes: plan.recipes, temporary: plan.temporary },
+    removed: {
+      objects: plan.objects, bytes: plan.bytes, otherBytes: plan.otherBytes, images: namesOf("images"), streams: namesOf("streams"), commits: plan.commits, recipes: plan.recipes,
+      temporary: plan.temporary, interrupted: plan.interrupted,
+    },
     kept: { objects: plan.keptObjects, entries: plan.kept.map(({ link, by }) => ({ path: link.path, by })) },
     foreign: plan.foreign,
     lookedAt: places,

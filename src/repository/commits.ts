@@ -83,6 +83,8 @@ function count(commits: number, what: string, signatures: number, problems: numb
 const MAX_UNPACKED_TOTAL = 2 * MAX_UNPACKED;
 
 const STREAM = /^ostree-commit-([0-9a-f]{64})$/;
+/** The stream that composefs-rs imports a commit as, in `streams/`. @param id of the commit, hex */
+export const commitStream = (id: string): string => `ostree-commit-${id}`;
 
 /**
  * The commits of OSTree streams that name this image. Their import keeps no detached metadata, so that is looked for in

@@ -6,9 +6,10 @@
 import { SealrootError } from "../errors/index.ts";
 import { BENEATH, type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, statAt } from "../linux/index.ts";
 import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
-import { COMMITS } from "./commits.ts";
+import { lockFile } from "../linux/lock.ts";
+import { COMMITS, commitDirectory } from "./commits.ts";
 import { entryOfReference, idLengthOf, idOfLink, idOfName, isDigest, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
-import { OWN, RECIPES } from "./own.ts";
+import { OWN, RECIPES, STAGING } from "./own.ts";
 import { openInside, Repository, unreadable } from "./repository.ts";
 
 export type Category = "images" | "streams";
@@ -45,6 +46,8 @@ export interface CategoryContents {
   readonly links: readonly Link[];
   readonly references: readonly Reference[];
   readonly foreign: readonly Foreign[];
+  /** Paths that were listed, and gone when they were looked at. */
+  readonly vanished: readonly string[];
 }
 
 export const REFERENCES = "refs";
@@ -88,44 +91,45 @@ export class RepositoryContents implements Disposable {
   }
 
   category(category: Category): CategoryContents {
-    const links: Link[] = [];
-    const references: Reference[] = [];
-    const foreign: Foreign[] = [];
+    const found = { links: [] as Link[], references: [] as Reference[], foreign: [] as Foreign[], vanished: [] as string[] };
     using directory = openInside(this.directory, category, DIRECTORY);
-    if (directory === undefined) return { links, references, foreign };
+    if (directory === undefined) return found;
     for (const entry of entriesOf(directory)) {
       const path = `${category}/${entry.name}`;
       const type = typeOf(directory, entry);
-      if (entry.name === REFERENCES && type === "directory") {
+      if (type === undefined) found.vanished.push(path);
+      else if (entry.name === REFERENCES && type === "directory") {
         using below = openEntry(directory, REFERENCES);
-        if (below !== undefined) this.#references(below, category, "", 0, references, foreign);
+        if (below === undefined) found.vanished.push(path);
+        else this.#references(below, category, "", 0, found);
       } else if (type !== "symbolic link" || !entry.exact) {
-        if (type !== undefined) foreign.push({ path, found: entry.exact ? `a ${type}, not a link` : "a name that is not UTF-8" });
+        found.foreign.push({ path, found: entry.exact ? `a ${type}, not a link` : "a name that is not UTF-8" });
       } else {
         const text = readLinkOf(directory, entry.name);
-        if (text === undefined) continue;
-        links.push({ category, name: entry.name, path, text, id: idOfLink(text, this.idLength) });
+        if (text === undefined) found.vanished.push(path);
+        else found.links.push({ category, name: entry.name, path, text, id: idOfLink(text, this.idLength) });
       }
     }
-    return { links, references, foreign };
+    return found;
   }
 
-  #references(directory: Descriptor, category: Category, prefix: string, depth: number, references: Reference[], foreign: Foreign[]): void {
+  #references(directory: Descriptor, category: Category, prefix: string, depth: number, found: { readonly references: Reference[]; readonly foreign: Foreign[]; readonly vanished: string[] }): void {
     for (const entry of entriesOf(directory)) {
       const name = `${prefix}${entry.name}`;
       const path = `${category}/${REFERENCES}/${name}`;
       const type = typeOf(directory, entry);
-      if (!entry.exact) foreign.push({ path, found: "a name that is not UTF-8" });
-      else if (type === undefined) continue;
+      if (!entry.exact) found.foreign.push({ path, found: "a name that is not UTF-8" });
+      else if (type === undefined) found.vanished.push(path);
       else if (type === "symbolic link") {
         const text = readLinkOf(directory, entry.name);
-        if (text === undefined) continue;
-        references.push({ category, name, path, text, entry: entryOfReference(text) });
-      } else if (type !== "directory") foreign.push({ path, found: `a ${type}, not a link` });
+        if (text === undefined) found.vanished.push(path);
+        else found.references.push({ category, name, path, text, entry: entryOfReference(text) });
+      } else if (type !== "directory") found.foreign.push({ path, found: `a ${type}, not a link` });
       else if (depth === DEEPEST) throw new SealrootError("SR-E542", { details: [["path", path], ["found", `more than ${DEEPEST} directories within each other`]] });
       else {
         using below = openEntry(directory, entry.name);
-        if (below !== undefined) this.#references(below, category, `${name}/`, depth + 1, references, foreign);
+        if (below === undefined) found.vanished.push(path);
+        else this.#references(below, category, `${name}/`, depth + 1, found);
       }
     }
   }
@@ -194,6 +198,29 @@ export class RepositoryContents implements Disposable {
     using directory = openInside(this.directory, `${OWN}/${RECIPES}`, DIRECTORY);
     if (directory === undefined) return [];
     return entriesOf(directory).map(({ name }) => /^([0-9a-f]{64}|[0-9a-f]{128})\.json$/.exec(name)?.[1]).filter((digest) => digest !== undefined);
+  }
+
+  /** Directories of runs of this program that did not end, which nobody holds any more, and the files in them. */
+  interruptedRuns(): { readonly path: string; readonly files: readonly string[] }[] {
+    using own = this.openOwn();
+    if (own === undefined) return [];
+    return entriesOf(own).filter((entry) => entry.name.startsWith(STAGING) && typeOf(own, entry) === "directory").flatMap(({ name }) => {
+      using directory = openInside(own, name, DIRECTORY);
+      if (directory === undefined || !lockFile(directory, "exclusive", false)) return [];
+      const path = `${OWN}/${name}`;
+      return [{ path, files: entriesOf(directory).map((entry) => `${path}/${entry.name}`) }];
+    });
+  }
+
+  /** Detached metadata of commits of an image: signatures. */
+  detachedMetadata(digest: string): { readonly path: string; readonly commit: string }[] {
+    const path = commitDirectory(digest);
+    using directory = openInside(this.directory, path, DIRECTORY);
+    if (directory === undefined) return [];
+    return entriesOf(directory).flatMap(({ name }) => {
+      const commit = /^([0-9a-f]{64})\.commitmeta$/.exec(name)?.[1];
+      return commit === undefined ? [] : [{ path: `${path}/${name}`, commit }];
+    });
   }
 
   /** Names of the directories in `commits/`: digests of images. */

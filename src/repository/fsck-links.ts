@@ -71,7 +71,7 @@ export function checkLinks(contents: RepositoryContents, objects: ObjectTable, {
     checker.image(link);
     advance(1);
   }
-  const streams = only === undefined ? contents.category("streams") : { links: [], references: [], foreign: [] };
+  const streams = only === undefined ? contents.category("streams") : { links: [], references: [], foreign: [], vanished: [] };
   for (const link of streams.links) {
     checker.stream(link);
     advance(1);

@@ -29,6 +29,13 @@ interface Watcher {
 export const unreadableRoot = (path: string, found: string, cause?: unknown): SealrootError =>
   new SealrootError("SR-E542", { details: [["cannot read", path], ["found", found]], ...(cause === undefined ? {} : { cause }) });
 
+export const missingRoot = (name: string, by: string): SealrootError =>
+  new SealrootError("SR-E542", {
+    details: [["missing", name], ["named by", by]],
+    meaning: "what it needs cannot be known, so that would be lost",
+    next: `bring it back (sealroot image import, sealroot fsck --repair), remove what names it, or go on without it: --ignore-missing ${name.slice(name.lastIndexOf("/") + 1)}`,
+  });
+
 /** Follows references from what is kept. */
 export class Marker {
   readonly live: IdSet;
@@ -38,11 +45,13 @@ export class Marker {
   /** Links by the object that they lead to, in hexadecimal digits. */
   readonly #byObject = new Map<string, Link[]>();
   readonly #kept = new Map<Link, Set<string>>();
+  readonly #missing: ReadonlySet<string>;
   readonly #watcher: Watcher;
 
-  /** @param links of images and streams */
-  constructor(contents: RepositoryContents, links: readonly Link[], watcher: Watcher) {
+  /** @param links of images and streams @param missing digests of images and streams that may be named without being here */
+  constructor(contents: RepositoryContents, links: readonly Link[], missing: ReadonlySet<string>, watcher: Watcher) {
     this.#contents = contents;
+    this.#missing = missing;
     this.#watcher = watcher;
     this.live = new IdSet(contents.idLength);
     for (const link of links) {
@@ -80,7 +89,7 @@ export class Marker {
       this.live.add(id);
       const file = `objects/${objectPath(id)}`;
       if (link.category === "images") this.#guarded(path, () => this.#image(file, id));
-      else for (const referred of this.#guarded(path, () => this.#stream(file, id))) waiting.push([referred, path]);
+      else for (const referred of this.#guarded(path, () => this.#stream(file, id, path))) waiting.push([referred, path]);
     }
   }
 
@@ -147,7 +156,7 @@ export class Marker {
     }
   }
 
-  #stream(path: string, id: Uint8Array): Link[] {
+  #stream(path: string, id: Uint8Array, link: string): Link[] {
     this.#watcher.advance(1);
     const { live } = this;
     const { idLength } = this.#contents;
@@ -163,15 +172,21 @@ export class Marker {
       // as composefs-rs: by the object, since the name in the stream is not the one in the repository
       const links = this.#byObject.get(hex);
       if (links !== undefined) follow.push(...links);
-      else follow.push(...this.#unlinked(hex));
+      else follow.push(...this.#unlinked(hex, `${link}, as ${JSON.stringify(named.name)}`));
     }
     return follow;
   }
 
   /** What a stream names and no link leads to: an image or a stream by its object. Any other file keeps nothing but itself. */
-  #unlinked(hex: string): Link[] {
+  #unlinked(hex: string, by: string): Link[] {
     const link = this.#objectLink(hex);
-    if (link === undefined || this.#kept.has(link)) return link === undefined ? [] : [link];
+    if (link === undefined) {
+      // a stream that is gone may have named images and objects
+      if (!this.#missing.has(hex)) throw missingRoot(hex, by);
+      this.notes.push(`${by} names ${hex}, which is not in this repository`);
+      return [];
+    }
+    if (this.#kept.has(link)) return [link];
     using file = this.#open(link.path);
     const start = readAt(file, 0, EROFS_START);
     if (isErofs(start)) return [link];

@@ -9,16 +9,11 @@
  * streams, then a sync, then objects.
  */
 
-import { SealrootError } from "../errors/index.ts";
-import { BENEATH, type Descriptor, ERRNO, isErrno, O, openAt, removeDirectory, statAt, SyscallError } from "../linux/index.ts";
-import { directoryEntries, removeAt, syncFilesystem } from "../linux/entries.ts";
-import { COMMITS, commitDirectory } from "./commits.ts";
+import { commitStream } from "./commits.ts";
 import { FILE_NO_LINK, type Foreign, type Link, REFERENCES, type RepositoryContents } from "./contents.ts";
-import { Marker, unreadableRoot } from "./gc-mark.ts";
+import { Marker, missingRoot, unreadableRoot } from "./gc-mark.ts";
+import { planSweep } from "./gc-sweep.ts";
 import type { IdSet } from "./id-set.ts";
-import { RECIPES, STAGING } from "./own.ts";
-import { openInside } from "./repository.ts";
-import { cleanStaging } from "./staging.ts";
 
 /** Something outside the object store that keeps an image or a stream. */
 export interface Root {
@@ -48,8 +43,13 @@ export interface GcPlan {
   readonly recipes: readonly string[];
   /** Files that somebody did not finish. */
   readonly temporary: readonly string[];
+  /** Directories of this program's own interrupted runs. */
+  readonly interrupted: readonly string[];
+  /** Objects that go, and bytes in them. */
   readonly objects: number;
   readonly bytes: number;
+  /** Bytes of all the rest that goes: signatures, recipes, unfinished files. */
+  readonly otherBytes: number;
   readonly keptObjects: number;
   /** Left alone. */
   readonly foreign: readonly Foreign[];
@@ -68,10 +68,12 @@ export function planGc(contents: RepositoryContents, roots: readonly Root[], mis
   const images = contents.category("images");
   const streams = contents.category("streams");
   for (const { path, found } of [...images.foreign, ...streams.foreign]) if (!isForeignImage(path, found)) throw unreadableRoot(path, found);
+  // whoever puts one in the place of another may need two steps for it
+  for (const path of [...images.vanished, ...streams.vanished]) throw unreadableRoot(path, "it was there a moment ago: something changes the repository, without its lock");
   // composefs-rs would follow it, and name what lies elsewhere
   for (const { name, path } of [...images.links, ...streams.links]) if (name === REFERENCES) throw unreadableRoot(path, "a symbolic link, not a directory");
   const notes: string[] = [];
-  const marker = new Marker(contents, [...images.links, ...streams.links], watcher);
+  const marker = new Marker(contents, [...images.links, ...streams.links], missing, watcher);
   watcher.begin("looking for what is needed");
   for (const { category, entry, path } of [...images.references, ...streams.references]) {
     const found = entry === undefined ? undefined : marker.link(category, entry);
@@ -86,109 +88,28 @@ export function planGc(contents: RepositoryContents, roots: readonly Root[], mis
     if (image !== undefined || stream !== undefined || foreign.has(`images/${name}`)) continue;
     // whoever deploys an image links it last, and a power cut may have come before
     if (marker.keepImageObject(name, by)) notes.push(`images/${name} is not there; ${by} names it, so its object and what that needs are kept`);
-    else if (optional !== true && !missing.has(name)) throw missingRoot(name, by);
+    else if (optional !== true && !missing.has(name)) throw missingRoot(`images/${name}`, by);
     else if (optional !== true) notes.push(`${by} names ${name}, which is not in this repository`);
   }
   for (const { path } of images.foreign) marker.keepForeignImage(path);
+  keepSignedStreams(contents, marker);
   return { ...planSweep(contents, marker, [...images.links, ...streams.links], watcher, dead), notes: [...notes, ...marker.notes], kept: marker.kept() };
+}
+
+/**
+ * A boot that wants a signature finds the commit of an image in an imported stream too, where the signature lies beside the image
+ * (commits.ts). Nothing else need name such a stream.
+ */
+function keepSignedStreams(contents: RepositoryContents, marker: Marker): void {
+  const kept = new Set(marker.kept().map(({ link }) => link.name));
+  for (const digest of contents.commitDirectories()) {
+    if (!kept.has(digest)) continue;
+    for (const { path, commit } of contents.detachedMetadata(digest)) {
+      const stream = marker.link("streams", commitStream(commit));
+      if (stream !== undefined) marker.keep(stream, path);
+    }
+  }
 }
 
 /** A file in `images/` may be an image, and then says what it needs. Anything else may keep what nobody knows. */
 const isForeignImage = (path: string, found: string): boolean => found === FILE_NO_LINK && /^images\/[^/]+$/.test(path) && path !== `images/${REFERENCES}`;
-
-const missingRoot = (name: string, by: string): SealrootError =>
-  new SealrootError("SR-E542", {
-    details: [["missing", `images/${name}`], ["named by", by]],
-    meaning: "what it needs cannot be known, so that would be lost",
-    next: `bring the image back (sealroot image import), remove what names it, or go on without it: --ignore-missing ${name}`,
-  });
-
-function planSweep(contents: RepositoryContents, marker: Marker, links: readonly Link[], watcher: GcWatcher, eachDead: (path: string, bytes: number) => void): Omit<GcPlan, "notes" | "kept"> {
-  const { live } = marker;
-  const dead = links.filter(({ id }) => id !== undefined && !live.has(id));
-  const temporary: string[] = [...contents.otherObjectEntries().temporary, ...contents.temporaryEntries()];
-  const foreign: Foreign[] = [...contents.otherObjectEntries().foreign, ...links.filter(({ id }) => id === undefined).map(({ path, text }) => ({ path, found: `a link to ${JSON.stringify(text)}` }))];
-  let [objects, bytes, keptObjects] = [0, 0, 0];
-  const prefixes = contents.objectDirectories();
-  watcher.begin("counting what is not", { items: prefixes.length });
-  for (const prefix of prefixes) {
-    using directory = contents.openObjectDirectory(prefix);
-    if (directory === undefined) continue;
-    const found = contents.objectsIn(prefix, directory);
-    for (const { name, id, type } of found.objects) {
-      if (live.has(id)) keptObjects += 1;
-      else if (type !== "regular file") foreign.push({ path: `objects/${prefix}/${name}`, found: `a ${type}` });
-      else {
-        const size = sizeOf(directory, name);
-        objects += 1;
-        bytes += size;
-        eachDead(`objects/${prefix}/${name}`, size);
-      }
-    }
-    temporary.push(...found.temporary);
-    foreign.push(...found.foreign);
-    watcher.advance(1);
-  }
-  const gone = new Set(dead.filter(({ category }) => category === "images").map(({ name }) => name));
-  const staying = new Set([...links, ...marker.kept().map(({ link }) => link)].filter(({ category, name }) => category === "images" && !gone.has(name)).map(({ name }) => name));
-  return { live, links: dead, recipes: contents.recipes().filter((digest) => !staying.has(digest)), commits: contents.commitDirectories().filter((digest) => gone.has(digest)), temporary, objects, bytes, keptObjects, foreign };
-}
-
-function sizeOf(directory: Descriptor, name: string): number {
-  try {
-    return statAt(directory, name).size;
-  } catch (error) {
-    if (isErrno(error, ERRNO.ENOENT)) return 0;
-    throw error;
-  }
-}
-
-/** Removes what the plan says. The caller holds the exclusive lock since before the plan was made. @throws SealrootError SR-E548 */
-export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: GcWatcher): void {
-  const { directory } = contents;
-  try {
-    watcher.begin("removing", { items: plan.objects });
-    for (const digest of plan.commits) removeCommits(directory, digest);
-    for (const { path } of plan.links) removeAt(directory, path);
-    for (const path of plan.temporary) removeAt(directory, path);
-    removeOwn(contents, plan.recipes);
-    // an object must not be gone on the disk while a link to it is there: not even one that an interrupted run has removed
-    if (plan.links.length > 0 || plan.objects > 0) syncFilesystem(directory);
-    for (const prefix of contents.objectDirectories()) {
-      using below = contents.openObjectDirectory(prefix);
-      if (below === undefined) continue;
-      for (const { name, id, type } of contents.objectsIn(prefix, below).objects) {
-        if (type !== "regular file" || plan.live.has(id)) continue;
-        removeAt(below, name);
-        watcher.advance(1);
-      }
-    }
-  } catch (error) {
-    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be cleaned up", cause: error });
-    throw error;
-  }
-}
-
-/** What only this program needs: recipes, and what interrupted runs have left. */
-function removeOwn(contents: RepositoryContents, recipes: readonly string[]): void {
-  using own = contents.openOwn();
-  if (own === undefined) return;
-  for (const digest of recipes) removeAt(own, `${RECIPES}/${digest}.json`);
-  cleanStaging(own, STAGING);
-}
-
-/** The signatures and commits of an image. What else somebody has put there stays, and the directory with it. */
-function removeCommits(directory: Descriptor, digest: string): void {
-  const path = commitDirectory(digest);
-  {
-    using below = openInside(directory, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (below === undefined) return;
-    for (const { name } of directoryEntries(below)) if (/^[0-9a-f]{64}\.(commit|commitmeta|ed25519)$/.test(name)) removeAt(below, name);
-  }
-  using commits = openAt(directory, COMMITS, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, BENEATH);
-  try {
-    removeDirectory(commits, digest);
-  } catch (error) {
-    if (!isErrno(error, ERRNO.ENOTEMPTY)) throw error;
-  }
-}

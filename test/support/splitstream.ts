@@ -42,6 +42,8 @@ export function rawFrame(bytes: Uint8Array): Uint8Array {
 export interface StreamParts {
   /** Names and the digests that they refer to. */
   readonly named?: readonly (readonly [name: string, digest: string])[];
+  /** Digests of objects that hold parts of the content. */
+  readonly objects?: readonly string[];
   /** Before compression. */
   readonly chunks: Uint8Array;
   readonly contentType?: bigint;
@@ -52,9 +54,9 @@ export interface StreamParts {
   readonly compress?: (bytes: Uint8Array) => Uint8Array;
 }
 
-export function splitstream({ named = [], chunks, contentType = CONTENT_TYPE, oldHeader = false, algorithm = 1, compress = (bytes) => new Uint8Array(Bun.zstdCompressSync(bytes)) }: StreamParts): Uint8Array {
+export function splitstream({ named = [], objects = [], chunks, contentType = CONTENT_TYPE, oldHeader = false, algorithm = 1, compress = (bytes) => new Uint8Array(Bun.zstdCompressSync(bytes)) }: StreamParts): Uint8Array {
   const streamRefs = join(...named.map(([, digest]) => Uint8Array.fromHex(digest)));
-  const objectRefs = new Uint8Array(0);
+  const objectRefs = join(...objects.map((digest) => Uint8Array.fromHex(digest)));
   const names = compress(new TextEncoder().encode(named.map(([name], index) => `${index}:${name}\0`).join("")));
   const stream = compress(chunks);
   const sections = [streamRefs, objectRefs, names, stream];
