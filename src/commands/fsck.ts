@@ -1,11 +1,10 @@
 /** `sealroot fsck`: is everything in a repository what its name says, and what does it hurt where it is not? */
 
-import type { Deployed } from "../deployments/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import type { RepositoryContents } from "../repository/contents.ts";
 import { Fsck } from "../repository/fsck.ts";
-import { asSealrootError, type CommandHelp, errorRecord, parseArguments, renderError } from "../terminal/index.ts";
-import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
+import { type CommandHelp, errorRecord, parseArguments, renderError } from "../terminal/index.ts";
+import { DEPLOYED_OPTIONS, deployedIfKnown } from "./deployed-options.ts";
 import { repairAll } from "./fsck-repair.ts";
 import { type FsckReport, fsckText, reportOf } from "./fsck-report.ts";
 import { checkAllObjects, checkShard } from "./fsck-shards.ts";
@@ -56,7 +55,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const named = parsed.value("image");
   const image = named === undefined ? undefined : requireImage(contents, named).name;
   using progress = openProgress();
-  const deployed = tryDeployed(() => deployedOf(parsed, contents.directory.label));
+  const deployed = deployedIfKnown(parsed, contents.directory.label);
   const fsck = new Fsck(contents, { quick: parsed.flag("quick"), image, roots: deployed.images.map(({ digest }) => digest) }, progress);
   if (image !== undefined || parsed.flag("quick")) fsck.checkObjects();
   else await checkAllObjects(fsck, contents.directory.label, Number(jobs ?? 0), progress);
@@ -66,17 +65,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   const report = reportOf(fsck, links, deployed, repaired, parsed.flag("quick"), image);
   progress.clear();
   return finish(report, contents, parsed.flag("json"), from !== undefined);
-}
-
-/** What an unreadable boot entry keeps is for gc to know; here it is only said. */
-function tryDeployed(find: () => Deployed): Deployed {
-  try {
-    return find();
-  } catch (thrown) {
-    const error = asSealrootError(thrown);
-    if (error.code !== "SR-E542") throw thrown;
-    return { images: [], places: [], notes: [`who needs the images is not known: ${error.details.map(([, text]) => text).join(": ")}`] };
-  }
 }
 
 function finish(report: FsckReport, contents: RepositoryContents, json: boolean, repair: boolean): number {

@@ -16,14 +16,16 @@ export const help: CommandHelp = {
   summary: "Remove from a repository what nothing needs any more.",
   description:
     "Kept is what references (images/refs, streams/refs), deployments (state/deploy), boot entries and unified kernel images name, the\n" +
-    "running system's image and what it has mounted, and all that these refer to. If one of them cannot be read, is not what its name\n" +
-    "says, or names an image that is not there, nothing is removed; nor when no boot entry is found. An image that nothing names goes,\n" +
-    "and its signatures with it. What is no part of a repository is left alone.",
+    "running system's image and what is mounted, in other mount namespaces too, and all that these refer to. If one of them cannot be\n" +
+    "read, is not what its name says, or names an image that is not there, nothing is removed; nor when no boot entry is found, when the\n" +
+    "machine has a boot partition that is not mounted (name it with --boot), or when a mount has files of the repository and does not\n" +
+    "say of which image. An image that nothing names goes, and its signatures with it. What is no part of a repository is left alone.",
   options: {
     repo: REPOSITORY_OPTION,
     ...DEPLOYED_OPTIONS,
     "keep-signed": { kind: "flag", help: "a commit or signature keeps its image too" },
-    "no-boot-entries": { kind: "flag", help: "no boot entry names an image; without this gc refuses when it finds none" },
+    "no-boot-entries": { kind: "flag", help: "there are no boot entries but those that are found; without this gc refuses when it finds none that names an image, or a boot partition that is not mounted" },
+    "ignore-mount": { kind: "value", value: "DIR", repeat: true, help: "what is mounted there, and does not say which image it is, may lose its files" },
     "ignore-missing": { kind: "value", value: "DIGEST", repeat: true, help: "a deployment or boot entry may name this image, which is not here" },
     "dry-run": { kind: "flag", help: "only say what would be removed" },
     list: { kind: "flag", help: "with --dry-run: every path that would be removed, one a line, and nothing else" },
@@ -55,14 +57,14 @@ export function run(argv: readonly string[]): number {
     print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...plan.interrupted, ...paths].map((path) => `${printable(path)}\n`).join(""));
     return 0;
   }
-  const notes = [...deployed.notes, ...plan.notes];
+  const notes = [...deployed.notes, ...deployed.unseen, ...plan.notes];
   if (parsed.flag("json")) printJson(record(plan, notes, deployed.places, dryRun));
   else print(text(plan, notes, dryRun));
   return 0;
 }
 
 /** Whoever does not see the boot entries of a machine would remove what it boots. */
-function requireMachine({ sysroot, entries }: DeployedMachine, parsed: ParsedArguments, repository: string): void {
+function requireMachine({ sysroot, entries, nameless, unseen }: DeployedMachine, parsed: ParsedArguments, repository: string): void {
   if (sysroot === undefined && parsed.value("sysroot") !== "none") {
     throw new SealrootError("SR-E542", {
       summary: "nothing was removed: which machine the repository belongs to is not known",
@@ -71,12 +73,32 @@ function requireMachine({ sysroot, entries }: DeployedMachine, parsed: ParsedArg
       next: "name the physical root: --sysroot DIR; for a repository that no machine boots from: --sysroot none",
     });
   }
-  if (sysroot === undefined || entries > 0 || parsed.flag("no-boot-entries")) return;
+  for (const at of nameless) {
+    const path = at.replace(/ of process \d+$/, "");
+    if (parsed.all("ignore-mount").includes(path)) continue;
+    throw new SealrootError("SR-E542", {
+      summary: "nothing was removed: what is mounted is not known",
+      details: [["mounted at", at]],
+      meaning: "its files are objects of the repository, and it does not say of which image, as mounts by mount.composefs",
+      next: `unmount it; or keep its image by a name and go on: --ignore-mount ${path}`,
+    });
+  }
+  if (sysroot === undefined || parsed.flag("no-boot-entries")) return;
+  if (entries === 0) {
+    throw new SealrootError("SR-E542", {
+      summary: "nothing was removed: no boot entry was found that names an image",
+      details: [["physical root", sysroot]],
+      meaning: "the partition with the boot entries may not be mounted, and what they boot would be lost",
+      next: "mount it, or name it: --boot DIR; if there are none: --no-boot-entries",
+    });
+  }
+  // whoever names boot partitions knows which there are
+  if (unseen.length === 0 || parsed.all("boot").length > 0) return;
   throw new SealrootError("SR-E542", {
-    summary: "nothing was removed: no boot entry was found that names an image",
-    details: [["physical root", sysroot]],
-    meaning: "the partition with the boot entries may not be mounted, and what they boot would be lost",
-    next: "mount it, or name it: --boot DIR; if there are none: --no-boot-entries",
+    summary: "nothing was removed: a boot partition was not seen",
+    details: unseen.map((reason) => ["found", reason] as const),
+    meaning: "what its entries and kernels boot would be lost",
+    next: "mount it, or name it: --boot DIR; if no entry is on it that names an image: --no-boot-entries",
   });
 }
 

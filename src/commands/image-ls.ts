@@ -9,9 +9,9 @@ import { imagesOfStreams } from "../repository/stream-keepers.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { objectPath } from "../tree/index.ts";
-import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
+import { DEPLOYED_OPTIONS, deployedIfKnown } from "./deployed-options.ts";
 import { lockRepository, openRepository, REPOSITORY_OPTION, WAIT_OPTION } from "./open-repository.ts";
-import { outputStyle, print, printJson } from "./output.ts";
+import { outputStyle, print, printError, printJson } from "./output.ts";
 import { openProgress } from "./progress.ts";
 import { misnamedAs } from "./image-operand.ts";
 
@@ -56,7 +56,7 @@ export function run(argv: readonly string[]): number {
     return 0;
   }
   using progress = openProgress();
-  const deployed = deployedOf(parsed, contents.directory.label);
+  const deployed = deployedIfKnown(parsed, contents.directory.label);
   const commits = new Set(contents.commitDirectories());
   progress.begin("reading images and streams");
   const streams = imagesOfStreams(contents, (items) => progress.advance(items));
@@ -67,8 +67,11 @@ export function run(argv: readonly string[]): number {
     return listed;
   });
   progress.clear();
-  if (parsed.flag("json")) printJson({ repository: contents.directory.label, algorithm: contents.algorithm, images });
-  else print(text(images));
+  if (parsed.flag("json")) printJson({ repository: contents.directory.label, algorithm: contents.algorithm, images, notes: deployed.notes });
+  else {
+    print(text(images));
+    for (const note of deployed.notes) printError(`sealroot: ${printable(note)}\n`);
+  }
   return 0;
 }
 

@@ -51,7 +51,7 @@ export function run(argv: readonly string[]): number {
   using objects = contents.repository.openObjects();
   try {
     using target = openPath(directory, O.PATH | O.DIRECTORY);
-    mountComposefs({ image: operand.file, acl: hasAcl(bytes), stores: [objects], verity: required ? "require" : "none", writable: undefined, readOnly: true, idMapping: undefined }, (mount) => placeMount(mount, target));
+    mountComposefs({ source: `composefs:${found}`, image: operand.file, acl: hasAcl(bytes), stores: [objects], verity: required ? "require" : "none", writable: undefined, readOnly: true, idMapping: undefined }, (mount) => placeMount(mount, target));
   } catch (error) {
     if (error instanceof SyscallError) throw new SealrootError("SR-E303", { summary: `${operand.link?.path ?? text} cannot be mounted at ${directory}`, cause: error, meaning: "the mount point is no directory, or the kernel refused the image", next: "the kernel's own words are above; see also dmesg" });
     throw error;

@@ -49,7 +49,7 @@ export function run(argv: readonly string[], calledAs?: string): Promise<number>
       if (first === undefined) return refuse(strerror(ERRNO.EINVAL));
       const writable = wanted.upperdir === undefined || wanted.workdir === undefined ? undefined : { upper: directory(wanted.upperdir), work: directory(wanted.workdir) };
       const verity = wanted.verity ? "require" : wanted.tryverity ? "try" : "none";
-      mountComposefs({ image: file, acl: header.acl, stores: [first, ...others], verity, writable, readOnly: wanted.readOnly, idMapping }, (mount) => {
+      mountComposefs({ source: "composefs", image: file, acl: header.acl, stores: [first, ...others], verity, writable, readOnly: wanted.readOnly, idMapping }, (mount) => {
         using target = openPath(mountPoint, O.PATH);
         placeMount(mount, target);
       });

@@ -3,6 +3,8 @@
  * the initramfs asks the same before the switch to the new root; what an fstab of the disk mounts later, only this shows.
  */
 
+import { parseMountTable } from "../deployments/mount-table.ts";
+
 export interface RootMount {
   readonly filesystem: string;
   readonly source: string;
@@ -22,13 +24,9 @@ export function readRootMounts(mountinfo: string): RootMounts {
   let root: RootMount | undefined;
   let usr: RootMount | undefined;
   const below = new Map<string, RootMount>();
-  for (const line of mountinfo.split("\n")) {
-    const [before, after] = line.split(" - ", 2);
-    if (before === undefined || after === undefined) continue;
-    const path = before.split(" ")[4];
-    if (path !== "/" && path !== "/usr" && path?.startsWith("/usr/") !== true) continue;
-    const [filesystem = "", source = "", options = ""] = after.split(" ");
-    const mount = { filesystem, source, options: options.split(",") };
+  for (const { path, filesystem, source, options } of parseMountTable(mountinfo)) {
+    if (path !== "/" && path !== "/usr" && !path.startsWith("/usr/")) continue;
+    const mount = { filesystem, source, options };
     // what is mounted over a directory hides what was mounted in it before
     if (path === "/") [root, usr] = [mount, undefined];
     else if (path === "/usr") usr = mount;

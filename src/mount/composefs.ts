@@ -7,6 +7,8 @@ import { mountOverlay } from "./overlay.ts";
 import { Scratch } from "./scratch.ts";
 
 export interface ComposefsMount {
+  /** What the table of mounts shows: whoever cleans up a repository reads it there. */
+  readonly source: string;
   readonly image: Descriptor;
   /** The image has ACLs, so the mount is to heed them. */
   readonly acl: boolean;
@@ -21,13 +23,13 @@ export interface ComposefsMount {
 }
 
 /** @param place puts the finished, detached mount where it is to be, while what it was made from is still there */
-export function mountComposefs({ image, acl, stores, verity, writable, readOnly, idMapping }: ComposefsMount, place: (mount: Descriptor) => void): void {
+export function mountComposefs({ source, image, acl, stores, verity, writable, readOnly, idMapping }: ComposefsMount, place: (mount: Descriptor) => void): void {
   using scratch = new Scratch();
   using lower = mountImage(image, scratch, acl ? [] : ["noacl"]).value;
   if (idMapping !== undefined) setIdMapping(lower, idMapping);
   const [data, ...moreData] = stores;
   using overlay = mountOverlay({
-    source: "composefs",
+    source,
     lower,
     data,
     moreData,

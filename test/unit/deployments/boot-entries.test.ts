@@ -1,7 +1,7 @@
 /** Which images boot entries name. Entries as bootc, composefs-rs and kernel-install write them. */
 
 import { describe, expect, test } from "bun:test";
-import { bootEntryImages, imageOfFileName, menuImages } from "../../../src/deployments/boot-entries.ts";
+import { bootEntryImages, imageOfFileName, loadOptionImages, menuImages } from "../../../src/deployments/boot-entries.ts";
 
 const [A, B] = ["a".repeat(128), "b".repeat(128)];
 const C = "c".repeat(64);
@@ -20,7 +20,12 @@ describe("entries of the Boot Loader Specification", () => {
   });
   test("a directory counts where nothing else tells", () => {
     expect(bootEntryImages(`linux /bootc_composefs-${A}/vmlinuz\noptions ro\n`).images).toEqual([A]);
-    expect(bootEntryImages("linux /vmlinuz\noptions root=/dev/sda1\n")).toEqual({ images: [], kernels: [], unknown: [] });
+    expect(bootEntryImages("linux /vmlinuz\noptions root=/dev/sda1\n")).toEqual({ images: [], kernels: ["/vmlinuz"], unknown: [] });
+  });
+  test("an addon, a quote that hides an argument from one reader and not from the next, a name with attempts", () => {
+    expect(bootEntryImages(`linux /v\noptions composefs=${C}\nextra /a/b.addon.efi\nextra /c.cred\n`)).toEqual({ images: [C], kernels: ["/a/b.addon.efi"], unknown: [] });
+    expect(bootEntryImages(`linux /v\noptions root="x composefs=${C}\n`).images).toEqual([C]);
+    expect(bootEntryImages(`uki /EFI/Linux/bootc_composefs-${A}+2-1.efi\n`).images).toEqual([A]);
   });
   test("an argument of a later version is not passed over, one that boots nothing is", () => {
     expect(bootEntryImages(`options composefs.digest=v3-blake3-12:${C} composefs=off\n`)).toEqual({ images: [], kernels: [], unknown: [`composefs.digest=v3-blake3-12:${C}`] });
@@ -36,6 +41,19 @@ describe("menus of GRUB", () => {
     expect(menuImages(`menuentry 'x' {\n\tlinux\t/vmlinuz root=LABEL=r composefs.digest=v1-sha256-12:${C} quiet\n\tinitrd /i\n}\n`).images).toEqual([C]);
     expect(menuImages("set default=0\n")).toEqual({ images: [], kernels: [], unknown: [] });
   });
+});
+
+test("kernels that menus start: with a device, in quotes, with backslashes, by rEFInd; not blocks, not what has a variable", () => {
+  const menu = "chainloader (hd0,gpt1)/EFI/Linux/a.efi\nchainloader \"/EFI/b c.efi\" x\nloader \\EFI\\c.efi\nchainloader +1\nchainloader (hd0)+1\nchainloader $root/d.efi\n";
+  expect(menuImages(menu).kernels).toEqual(["/EFI/Linux/a.efi", "/EFI/b c.efi", "/EFI/c.efi"]);
+});
+
+test("boot options of the firmware: command lines in either encoding, at any alignment", () => {
+  const option = (text: string, encoding: "utf16le" | "latin1", before: number): Uint8Array => new Uint8Array(Buffer.concat([new Uint8Array(before), Buffer.from("Linux\0", "utf16le"), Buffer.from(text, encoding), Uint8Array.of(0, 0, 0x7f, 0xff)]));
+  for (const encoding of ["utf16le", "latin1"] as const) {
+    for (const before of [10, 11]) expect(loadOptionImages(option(`root=x composefs=${C} quiet`, encoding, before)).images).toEqual([C]);
+  }
+  expect(loadOptionImages(new Uint8Array(0))).toEqual({ images: [], kernels: [], unknown: [] });
 });
 
 describe("arguments in menus", () => {

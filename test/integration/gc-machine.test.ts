@@ -1,0 +1,234 @@
+/** gc on a machine: images that are mounted, boot partitions that are not, boot files that are no files, the firmware's own boot options. */
+
+import { describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { CATALOGUE } from "../../src/errors/index.ts";
+import { Initramfs } from "../support/initramfs.ts";
+import { program } from "../support/program.ts";
+import { expectOneBlock } from "../support/refusal.ts";
+import { runProgram, TestRepository } from "../support/repositories.ts";
+
+function sh(script: string): void {
+  const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", script]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
+}
+
+/** A namespace with a copy of the repository at /tmp/root/composefs. */
+async function machine(repository: TestRepository, cmdline = "quiet"): Promise<Initramfs> {
+  const namespace = await Initramfs.create({ show: [repository.top], cmdline });
+  mkdirSync(namespace.at("/tmp/root"));
+  cpSync(repository.path, namespace.at("/tmp/root/composefs"), { recursive: true, verbatimSymlinks: true });
+  namespace.shell("mkdir /tmp/mount");
+  return namespace;
+}
+
+describe("an image that is mounted", () => {
+  const gc = (namespace: Initramfs, ...args: readonly string[]): ReturnType<Initramfs["run"]> => namespace.run([...program(), "gc", "--repo", "/tmp/root/composefs", "--no-boot-entries", ...args]);
+
+  test("by image mount is kept", async () => {
+    using repository = new TestRepository("sha256-v1");
+    const { unnamed } = repository;
+    using namespace = await machine(repository);
+    namespace.shell(`${program().join(" ")} image mount --verity off --repo /tmp/root/composefs ${unnamed} /tmp/mount`);
+    for (const sysroot of ["/tmp/root", "none"]) expect(gc(namespace, "--sysroot", sysroot).stdout).toStartWith("removed 0 images, 0 streams, 0 objects");
+    // though nothing of the image is there but what it needs
+    namespace.shell(`cd /tmp/root/composefs && rm images/${unnamed} objects/${unnamed.slice(0, 2)}/${unnamed.slice(2)}`);
+    const { stderr } = gc(namespace);
+    expectOneBlock(stderr, "SR-E542");
+    expect(stderr).toContain("mounted at /tmp/mount");
+    namespace.shell("umount /tmp/mount");
+    expect(gc(namespace).stdout).toStartWith("removed 0 images, 0 streams, 1 object");
+  });
+
+  test("by mount.composefs, which does not say which: nothing goes", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await machine(repository);
+    for (const basedir of ["/tmp/root/composefs/objects", "composefs/objects"]) {
+      namespace.shell(`cd /tmp/root; ${program("mount.composefs").map((word) => `'${word}'`).join(" ")} -o basedir=${basedir} composefs/images/${repository.unnamed} /tmp/mount`);
+      const { exit, stderr } = gc(namespace);
+      expect(exit).toBe(CATALOGUE["SR-E542"].exit);
+      expectOneBlock(stderr, "SR-E542");
+      expect(stderr).toContain("--ignore-mount /tmp/mount");
+      namespace.shell("umount /tmp/mount");
+    }
+    // as older tools do it, with paths that mean nothing to anybody else
+    namespace.shell(`cd /tmp/root; mkdir /tmp/lower; mount -t erofs -o loop,ro composefs/images/${repository.unnamed} /tmp/lower; mount -t overlay x -o ro,metacopy=on,redirect_dir=on,lowerdir=/tmp/lower::composefs/objects /tmp/mount`);
+    expectOneBlock(gc(namespace).stderr, "SR-E542");
+    expect(gc(namespace, "--ignore-mount", "/tmp/mount").stdout).toStartWith("removed 1 image");
+  });
+
+  test("of another store keeps nobody from cleaning up", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await machine(repository);
+    namespace.shell(`cp -r /tmp/root/composefs/objects /tmp/objects; cd /tmp/root; ${program("mount.composefs").map((word) => `'${word}'`).join(" ")} -o basedir=/tmp/objects composefs/images/${repository.unnamed} /tmp/mount`);
+    expect(gc(namespace).stdout).toStartWith("removed 1 image");
+  });
+
+  test("in another mount namespace is kept", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await machine(repository);
+    namespace.shell(`${program().join(" ")} image mount --verity off --repo ${repository.path} ${repository.unnamed} /tmp/mount`);
+    const { value } = repository.json("gc --no-boot-entries");
+    expect(value["removed"]).toMatchObject({ objects: 0 });
+    expect(JSON.stringify(value["kept"])).toContain("mounted at /tmp/mount of process");
+  });
+});
+
+describe("the running system", () => {
+  const gc = (namespace: Initramfs, ...args: readonly string[]): ReturnType<Initramfs["run"]> => namespace.run([...program(), "gc", "--repo", "/sysroot/composefs", ...args]);
+  const start = async (repository: TestRepository, cmdline: string): Promise<Initramfs> => {
+    const namespace = await machine(repository, cmdline);
+    namespace.shell("mount --bind /tmp/root /sysroot; mount -t tmpfs firmware /sys/firmware");
+    return namespace;
+  };
+
+  test("needs the image on its command line; after a soft reboot that on its root", async () => {
+    using repository = new TestRepository("sha256-v1");
+    const { unnamed } = repository;
+    const gone = "e".repeat(64);
+    using namespace = await start(repository, `composefs=${gone}`);
+    expectOneBlock(gc(namespace, "--no-boot-entries").stderr, "SR-E542");
+    // as in a new root: its mount says what it is
+    namespace.shell(`mkdir /tmp/other; mount -t overlay composefs:${unnamed} -o ro,lowerdir=/usr:/tmp/other /usr`);
+    expect(gc(namespace, "--no-boot-entries").stdout).toStartWith("removed 0 images, 0 streams, 0 objects");
+    namespace.shell(`cd /sysroot/composefs && rm images/${unnamed} objects/${unnamed.slice(0, 2)}/${unnamed.slice(2)}`);
+    expectOneBlock(gc(namespace, "--no-boot-entries").stderr, "SR-E542");
+  });
+
+  test("was started by EFI firmware, and the partition for that is not mounted", async () => {
+    using repository = new TestRepository("sha256-v1");
+    const { kept } = repository;
+    using namespace = await start(repository, `composefs=${kept}`);
+    namespace.write("/tmp/root/boot/loader/entries/a.conf", `linux /v\noptions composefs=${kept}\n`);
+    expect(gc(namespace, "--dry-run").stdout).toStartWith("would remove 1 image");
+    namespace.shell("mkdir /sys/firmware/efi");
+    const { stderr } = gc(namespace);
+    expectOneBlock(stderr, "SR-E542");
+    expect(stderr).toContain("no EFI system partition is mounted");
+    expect(gc(namespace, "--dry-run", "--no-boot-entries").stdout).toContain("no EFI system partition is mounted");
+    namespace.shell("mkdir /tmp/esp");
+    expect(gc(namespace, "--dry-run", "--boot", "/tmp/esp").stdout).toStartWith("would remove 1 image");
+  });
+
+  test("has a unit or a line of fstab for a partition that is not mounted", async () => {
+    using repository = new TestRepository("sha256-v1");
+    const { kept } = repository;
+    using namespace = await start(repository, `composefs=${kept}`);
+    namespace.write("/tmp/root/boot/loader/entries/a.conf", `linux /v\noptions composefs=${kept}\n`);
+    for (const [file, text] of [["/etc/fstab", "# /dev/sda1 /efi vfat defaults 0 0\nUUID=1 /boot/efi/ vfat umask=077,noauto 0 2\n"], ["/run/systemd/generator/boot.mount", "[Mount]\n"]] as const) {
+      expect(gc(namespace, "--dry-run").exit).toBe(0);
+      namespace.write(file, text);
+      const { stderr } = gc(namespace);
+      expectOneBlock(stderr, "SR-E542");
+      expect(stderr).toContain(file);
+      namespace.shell(`rm ${file}`);
+    }
+    namespace.write("/etc/fstab", "UUID=1 /boot ext4 defaults 0 0\n");
+    namespace.shell("mkdir /boot; mount --bind /tmp/root/boot /boot");
+    expect(gc(namespace, "--dry-run").exit).toBe(0);
+  });
+
+  test("has boot options in its firmware", async () => {
+    using repository = new TestRepository("sha256-v1");
+    const { kept, unnamed } = repository;
+    using namespace = await start(repository, `composefs=${kept}`);
+    const option = (text: string): Uint8Array => new Uint8Array(Buffer.concat([new Uint8Array(10), Buffer.from(`Linux\0\\vmlinuz.efi\0initrd=\\i ${text}\0`, "utf16le")]));
+    namespace.write("/sys/firmware/efi/efivars/Boot0003-8be4df61-93ca-11d2-aa0d-00e098032b8c", option(`composefs=${unnamed}`));
+    // of a system that is long gone
+    namespace.write("/sys/firmware/efi/efivars/Boot000A-8be4df61-93ca-11d2-aa0d-00e098032b8c", option(`composefs=${"a".repeat(64)}`));
+    const { stdout } = gc(namespace, "--no-boot-entries");
+    expect(stdout).toStartWith("removed 0 images, 0 streams, 0 objects");
+    expect(stdout).toContain("boot option Boot0003 of the firmware");
+  });
+});
+
+describe("a physical root that does not run, with partitions that are not mounted", () => {
+  const entry = (repository: TestRepository): void => repository.write("boot/loader/entries/a.conf", `linux /v\noptions composefs=${repository.kept}\n`);
+  const refused = (repository: TestRepository, words: string): void => {
+    const { stderr } = repository.run("gc");
+    expectOneBlock(stderr, "SR-E542");
+    expect(stderr).toContain(words);
+    mkdirSync(`${repository.top}/esp`, { recursive: true });
+    expect(repository.run("gc", "--dry-run", "--boot", `${repository.top}/esp`).exit).toBe(0);
+    expect(repository.run("gc", "--dry-run", "--no-boot-entries").exit).toBe(0);
+  };
+
+  test("an empty mount point", () => {
+    using repository = new TestRepository("sha256-v1");
+    entry(repository);
+    expect(repository.run("gc", "--dry-run").exit).toBe(0);
+    mkdirSync(`${repository.top}/boot/efi`);
+    refused(repository, "boot/efi is empty");
+  });
+
+  test("fstab of a deployment", () => {
+    using repository = new TestRepository("sha256-v1");
+    entry(repository);
+    repository.write(`state/deploy/${repository.kept}/etc/fstab`, "UUID=1\t/efi\tvfat\tumask=077\t0 2\n");
+    refused(repository, "etc/fstab mounts something at /efi");
+  });
+});
+
+describe("boot directories", () => {
+  test("are looked up below the physical root, whatever their links say", () => {
+    using repository = new TestRepository("sha256-v1");
+    const { top, unnamed } = repository;
+    repository.write("partition/loader/entries/a.conf", `linux /v\noptions composefs=${unnamed}\n`);
+    symlinkSync("/partition", `${top}/boot`);
+    expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 0 });
+    rmSync(`${top}/boot`);
+    symlinkSync("../../../../../../../partition", `${top}/boot`);
+    expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 0 });
+  });
+
+  const NODES = { "a character device": "mknod f c 60 60", "a FIFO": "mkfifo f", "a directory": "mkdir f" } as const;
+  for (const [name, make] of Object.entries(NODES)) {
+    test(`${name} where a menu should be is not opened, and ends it`, () => {
+      using repository = new TestRepository("sha256-v1");
+      repository.write("boot/loader/entries/a.conf", `linux /v\noptions composefs=${repository.kept}\n`);
+      mkdirSync(`${repository.top}/boot/extlinux`);
+      sh(`cd ${repository.top}/boot/loader/entries && ${make} && mv f f.conf`);
+      const { stderr } = repository.run("gc");
+      expectOneBlock(stderr, "SR-E542");
+      expect(stderr).toContain(`found        ${name}\n`);
+    });
+  }
+
+  /** Boot files that name an image, by path. */
+  const files: Readonly<Record<string, (digest: string) => string>> = {
+    "boot/extlinux/extlinux.conf": (digest) => `LABEL a\n  KERNEL /v\n  APPEND rw composefs=${digest}\n`,
+    "boot/syslinux/syslinux.cfg": (digest) => `APPEND rw composefs=${digest}\n`,
+    "boot/firmware/cmdline.txt": (digest) => `console=tty1 composefs=${digest} rootwait\n`,
+    "boot/refind_linux.conf": (digest) => `"Boot" "ro composefs=${digest}"\n`,
+    "boot/efi/EFI/refind/refind.conf": (digest) => `menuentry x {\n  loader /v\n  options "composefs=${digest}"\n}\n`,
+    "boot/limine/limine.conf": (digest) => `/x\n  protocol: linux\n  cmdline: composefs=${digest}\n`,
+    "boot/boot.scr": (digest) => `\x27\x05\x19\x56\0\0setenv bootargs composefs=${digest}\n`,
+    "boot/grub2/deep/custom.cfg": (digest) => `linux /v composefs=${digest}\n`,
+    "boot/loader/entries/b+3.conf": (digest) => `uki /EFI/Linux/bootc_composefs-${digest}+3.efi\n`,
+  };
+  for (const [path, textOf] of Object.entries(files)) {
+    test(path, () => {
+      using repository = new TestRepository("sha256-v1");
+      repository.write(path, textOf(repository.unnamed));
+      expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 0 });
+    });
+  }
+});
+
+test("a repository by way of a bind mount is its machine's", async () => {
+  using repository = new TestRepository("sha256-v1");
+  using namespace = await machine(repository);
+  mkdirSync(namespace.at(`/tmp/root/state/deploy/${repository.unnamed}`), { recursive: true });
+  namespace.shell("mount --bind /tmp/root /sysroot; mkdir -p /tmp/elsewhere/composefs /tmp/other; mount --bind /tmp/root/composefs /tmp/elsewhere/composefs; mount --bind /tmp/root/composefs /tmp/other");
+  for (const path of ["/tmp/elsewhere/composefs", "/tmp/other"]) {
+    expect(namespace.run([...program(), "gc", "--no-boot-entries", "--repo", path]).stdout).toStartWith("removed 0 images, 0 streams, 0 objects");
+  }
+});
+
+test("image ls lists what it can though boot files are damaged", () => {
+  using repository = new TestRepository("sha256-v1");
+  repository.write("boot/EFI/Linux/a.efi", "MZ and nothing else");
+  const { exit, stdout, stderr } = runProgram(["image", "ls", "--repo", repository.path]);
+  expect({ exit, lines: stdout.trimEnd().split("\n").length }).toEqual({ exit: 0, lines: 3 });
+  expect(stderr).toContain("boot/EFI/Linux/a.efi");
+});
