@@ -22,7 +22,7 @@ export interface Repaired {
 
 const pathOf = (hex: string): string => `objects/${hex.slice(0, 2)}/${hex.slice(2)}`;
 
-/** @param from where good copies are looked for @throws SealrootError SR-E541, SR-E548 */
+/** @param from where good copies are looked for @throws SealrootError SR-E520, SR-E548 */
 export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher: FsckWatcher): Repaired {
   try {
     removeTemporary(fsck.contents, fsck.objects.temporary);

@@ -1,8 +1,9 @@
 /** What a check of a repository found, for programs and for people. */
 
 import type { Deployed } from "../deployments/index.ts";
+import type { Link, Reference } from "../repository/contents.ts";
 import type { Fsck } from "../repository/fsck.ts";
-import type { LinkFindings } from "../repository/fsck-links.ts";
+import type { LinkFindings, ProblemKind } from "../repository/fsck-links.ts";
 import { printable, type Style } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import type { Repaired } from "./fsck-repair.ts";
@@ -34,7 +35,7 @@ export interface FsckReport {
   readonly quick: boolean;
   readonly image: string | null;
   readonly checked: { readonly objects: number; readonly present: number; readonly bytes: number; readonly measured: number; readonly images: number; readonly streams: number; readonly references: number };
-  readonly problems: readonly (ObjectReport | { readonly kind: "link" | "image" | "stream" | "reference"; readonly path: string; readonly found: string; readonly neededBy: readonly string[] })[];
+  readonly problems: readonly (ObjectReport | { readonly kind: ProblemKind; readonly path: string; readonly found: string; readonly neededBy: readonly string[] })[];
   readonly repaired: readonly string[];
   readonly notRepaired: readonly { readonly path: string; readonly reason: string }[];
   readonly temporary: readonly string[];
@@ -44,16 +45,37 @@ export interface FsckReport {
 
 const some = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`;
 
+/**
+ * Who needs an image or a stream, by its path: deployments and boot entries, references, and streams that name it, with all that need
+ * those.
+ */
+function whoNeeds(entries: readonly Link[], references: readonly Reference[], { named }: LinkFindings, deployed: Deployed): (path: string) => string[] {
+  const ids = new Map(entries.map(({ path, id }) => [path, id?.toHex()]));
+  return (start) => {
+    const found = new Set<string>();
+    const waiting = [start];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      const [category, name] = [path.slice(0, path.indexOf("/")), path.slice(path.indexOf("/") + 1)];
+      const id = ids.get(path) ?? name;
+      if (category === "images") for (const { by } of deployed.images.filter(({ digest }) => digest === name || digest === id)) found.add(by);
+      for (const reference of references) if (reference.category === category && reference.entry === name) found.add(reference.path);
+      for (const stream of named.get(id) ?? []) {
+        if (found.has(stream) || stream === start) continue;
+        found.add(stream);
+        waiting.push(stream);
+      }
+    }
+    return [...found];
+  };
+}
+
 export function reportOf(fsck: Fsck, links: LinkFindings, deployed: Deployed, repaired: Repaired | undefined, quick: boolean, image: string | undefined): FsckReport {
   const { objects, contents } = fsck;
   const images = contents.category("images");
   const streams = contents.category("streams");
-  const neededBy = (path: string): string[] => {
-    const name = path.slice(path.indexOf("/") + 1);
-    const references = [...images.references, ...streams.references].filter((reference) => reference.entry === name && path.startsWith(reference.category));
-    return [...deployed.images.filter(({ digest }) => path === `images/${digest}`).map(({ by }) => by), ...references.map((reference) => reference.path)];
-  };
-  const bad: ObjectReport[] = [...objects.bad].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, { fault, found }]) => ({
+  const neededBy = whoNeeds([...images.links, ...streams.links], [...images.references, ...streams.references], links, deployed);
+  // of one image alone: what else was noticed in passing was not looked for
+  const bad: ObjectReport[] = [...objects.bad].filter(([id]) => image === undefined || links.hurt.has(id)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, { fault, found }]) => ({
     kind: "object" as const,
     path: `objects/${id.slice(0, 2)}/${id.slice(2)}`,
     id,
@@ -80,10 +102,10 @@ export function reportOf(fsck: Fsck, links: LinkFindings, deployed: Deployed, re
     repaired: repaired?.paths ?? [],
     notRepaired: repaired?.failed ?? [],
     temporary: repaired === undefined ? objects.temporary : [],
-    foreign: [...objects.foreign, ...images.foreign, ...streams.foreign],
+    foreign: objects.foreign.filter(({ path }) => !links.problems.some((problem) => problem.path === path)),
     notes: [
       ...deployed.notes,
-      ...deployed.images.filter(({ digest, kind }) => kind === "boot entry" && !known.has(digest) && !links.problems.some(({ path }) => path === `images/${digest}`)).map(({ by, digest }) => `${by} names ${digest}, which is not in this repository`),
+      ...deployed.images.filter(({ digest }) => !known.has(digest) && !links.problems.some(({ path }) => path === `images/${digest}`)).map(({ by, digest }) => `${by} names ${digest}, which is not in this repository`),
       ...orphans.map((digest) => `commits/${digest} speaks for an image that is not here`),
     ],
   };
@@ -95,7 +117,7 @@ const MOST_PROBLEMS = 50;
 export function fsckText(report: FsckReport, style: Style): string {
   const { checked, problems } = report;
   const lines: string[] = [];
-  const allRead = report.image === null && !problems.some((problem) => (problem.kind === "object" ? problem.hurts.some(({ whole }) => whole) : problem.kind !== "reference"));
+  const allRead = report.image === null && !problems.some((problem) => (problem.kind === "object" ? problem.hurts.some(({ whole }) => whole) : problem.kind !== "reference" && problem.kind !== "foreign"));
   for (const problem of problems.slice(0, MOST_PROBLEMS)) {
     lines.push(`${style.red(style.bold(printable(problem.path)))}  ${problem.kind === "object" ? `${problem.fault}: ` : ""}${printable(problem.found)}`);
     if (problem.kind !== "object") {
@@ -117,7 +139,7 @@ export function fsckText(report: FsckReport, style: Style): string {
     ["references", String(checked.references)],
     ...report.repaired.map((path) => ["repaired", path] as const),
     ...report.notRepaired.map(({ path, reason }) => ["not repaired", `${path}  (${reason})`] as const),
-    ...(report.temporary.length > 0 ? [["unfinished", `${some(report.temporary.length, "file")} of an interrupted run; sealroot gc removes them`] as const] : []),
+    ...(report.temporary.length > 0 ? [["unfinished", `${some(report.temporary.length, "file")} of a run that goes on, or was interrupted: sealroot gc removes them then`] as const] : []),
     ...report.foreign.slice(0, MOST_PROBLEMS).map(({ path, found }) => ["foreign", `${path}  (${found})`] as const),
     ...report.notes.slice(0, MOST_PROBLEMS).map((note) => ["note", note] as const),
   ];

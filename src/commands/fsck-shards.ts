@@ -87,5 +87,6 @@ async function runShard(fsck: Fsck, command: string[], watcher: FsckWatcher): Pr
     for (const line of lines) take(line);
   }
   const [exit, errors] = await Promise.all([child.exited, child.stderr.text()]);
-  if (exit !== 0) throw new SealrootError("SR-E900", { summary: "a process that checks objects ended early", details: [["status", String(exit)], ["cause", errors.trim() === "" ? "it was stopped" : errors.trim()]] });
+  // nothing that it found may be lost
+  if (exit !== 0 || rest !== "") throw new SealrootError("SR-E900", { summary: "a process that checks objects ended early", details: [["status", String(exit)], ["cause", errors.trim() === "" ? "it was stopped" : errors.trim()]] });
 }

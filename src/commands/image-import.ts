@@ -10,7 +10,7 @@ import { objectsNeeded } from "../repository/image-file.ts";
 import { ObjectSource } from "../repository/object-source.ts";
 import { checkReference, checkReferenceFree, publishImage } from "../repository/publish.ts";
 import { hasContent, placeObject, replaceObject, stageObject } from "../repository/repair.ts";
-import { openFile } from "../repository/repository.ts";
+import { openFile, requireWritable } from "../repository/repository.ts";
 import { pathText } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { objectPath } from "../tree/index.ts";
@@ -51,6 +51,7 @@ export function run(argv: readonly string[]): number {
   // as image create does it: objects and links are for everybody to read
   process.umask(0o022);
   using contents = openRepository(parsed);
+  requireWritable(contents.repository, contents.directory.label);
   lockRepository(contents, "shared", parsed.flag("wait"));
   if (reference !== undefined) checkReferenceFree(contents.directory, reference);
   using operand = new ImageOperand(path, openImageFile(path), undefined, undefined);

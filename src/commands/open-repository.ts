@@ -4,6 +4,7 @@ import { type Detail, SealrootError } from "../errors/index.ts";
 import { ERRNO, isErrno, O, openPath, SyscallError } from "../linux/index.ts";
 import { lockFile } from "../linux/lock.ts";
 import { type Link, RepositoryContents } from "../repository/contents.ts";
+import { unreadable } from "../repository/repository.ts";
 import type { OptionSpec, ParsedArguments } from "../terminal/index.ts";
 import { repositoryDirectory } from "./repository-directory.ts";
 
@@ -12,7 +13,7 @@ export const DEFAULT_REPOSITORY = "/sysroot/composefs";
 export const REPOSITORY_OPTION = { kind: "value", value: "DIR", help: `the repository (default ${DEFAULT_REPOSITORY})` } satisfies OptionSpec;
 export const WAIT_OPTION = { kind: "flag", help: "wait while another program uses the repository" } satisfies OptionSpec;
 
-/** @throws SealrootError SR-E201, SR-E202, SR-E204 */
+/** @throws SealrootError SR-E201, SR-E202, SR-E204, SR-E105 when it may not be read */
 export function openRepository(parsed: ParsedArguments): RepositoryContents {
   return openRepositoryAt(parsed.value("repo") ?? DEFAULT_REPOSITORY);
 }
@@ -23,8 +24,7 @@ export function openRepositoryAt(path: string): RepositoryContents {
     using directory = openPath(found, O.RDONLY | O.DIRECTORY);
     return new RepositoryContents(directory.take());
   } catch (error) {
-    if (error instanceof SyscallError) throw new SealrootError("SR-E201", { summary: "the repository cannot be opened", details: [["path", found]], cause: error });
-    throw error;
+    throw unreadable(found, error);
   }
 }
 

@@ -3,12 +3,13 @@
  * there and cannot be read is an error; what is not there is told.
  */
 
-import { type Descriptor, HERE, IN_ROOT, statAt } from "../linux/index.ts";
+import { BENEATH_NO_LINKS, type Descriptor, HERE, IN_ROOT, statAt } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
 import { kernelImages, readBootDirectory } from "./boot-directory.ts";
 import { commandLineImages, type EntryImages, loadOptionImages } from "./boot-entries.ts";
 import { parseMountTable } from "./mount-table.ts";
 import { imageMounts } from "./mounts.ts";
+import { manifestStream } from "./origin.ts";
 import { factsOf, guarded, isSameFile, LARGEST_TEXT, openDirectory, readFile, readSystemFile, refuse } from "./places.ts";
 import { unseenPartitions } from "./unseen.ts";
 
@@ -36,6 +37,8 @@ export interface DeployedMachine extends Deployed {
   readonly entries: number;
   /** Images that may lie in another repository: kept if they are here. */
   readonly elsewhere: readonly DeployedImage[];
+  /** Names of streams that deployments were made of, in `streams/`: kept if they are here. */
+  readonly streams: readonly { readonly name: string; readonly by: string }[];
   /** Mount points of images that have the repository's objects, and do not say which they are. */
   readonly nameless: readonly string[];
   /** Why boot partitions are taken to be there that were not looked at. */
@@ -43,6 +46,8 @@ export interface DeployedMachine extends Deployed {
 }
 
 const DIGEST = /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/;
+/** Bytes of a deployment's record: it has three lines. */
+const LARGEST_ORIGIN = 2 ** 20;
 const BOOT_DIRECTORIES = ["boot", "boot/efi", "efi", "boot/firmware"];
 /** Variables of the firmware's boot manager: EFI_GLOBAL_VARIABLE. */
 const EFI_VARIABLES = "/sys/firmware/efi/efivars";
@@ -97,6 +102,7 @@ class Finder implements DeployedMachine {
   readonly places: string[] = [];
   readonly notes: string[] = [];
   readonly elsewhere: DeployedImage[] = [];
+  readonly streams: { readonly name: string; readonly by: string }[] = [];
   readonly nameless: string[] = [];
   readonly unseen: string[] = [];
   readonly sysroot: string | undefined;
@@ -126,6 +132,9 @@ class Finder implements DeployedMachine {
       if (!DIGEST.test(name)) continue;
       this.images.push({ kind: "state", by: `${deployments.label}/${name}`, digest: name });
       this.#deployments.push(`state/deploy/${name}`);
+      const origin = readFile(deployments, `${name}/${name}.origin`, BENEATH_NO_LINKS, LARGEST_ORIGIN);
+      const stream = origin === undefined ? undefined : manifestStream(new TextDecoder().decode(origin));
+      if (stream !== undefined) this.streams.push({ name: stream, by: `${deployments.label}/${name}/${name}.origin` });
     }
   }
 

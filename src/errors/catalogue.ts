@@ -20,7 +20,7 @@ const entry = (exit: number, title: string, meaning: string, next: string): Cata
 
 const catalogue = {
   // 1xx: what we were told (arguments, configuration, kernel command line, environment)
-  "SR-E100": entry(2, "the arguments are not understood", "an option is unknown, repeated, or lacks its value", "see: sealroot --help"),
+  "SR-E100": entry(2, "the arguments are not understood", "an option is unknown, repeated, or lacks its value, or what is given cannot be used here", "see: sealroot --help"),
   "SR-E101": entry(10, "the configuration cannot be used", "the configuration in the initramfs is unreadable or not valid", "correct the file, rebuild the initramfs"),
   "SR-E102": entry(11, "the kernel command line names no image", "neither composefs.digest= nor composefs= is on the kernel command line", "boot another entry, or add the argument that the image builder printed"),
   "SR-E103": entry(12, "no image argument can be read", "every composefs argument is malformed or of a version this sealroot does not know", "boot another entry; install a sealroot that knows this format"),
@@ -112,7 +112,7 @@ const catalogue = {
   "SR-E528": entry(91, "the SELinux policy cannot be used", "the files in etc/selinux of the directory are malformed or cannot be read", "correct the policy, or use a recipe without it"),
 
   // 54x: repositories, checked and cleaned up
-  "SR-E540": entry(54, "the repository is damaged", "an object does not have the content that its name says, or something that an image needs is missing", "restore what is bad from a good copy: sealroot fsck --repair FROM"),
+  "SR-E540": entry(54, "the repository is damaged", "an object does not have the content that its name says, something that an image needs is missing, or something lies where it does not belong", "restore what is bad from a good copy: sealroot fsck --repair FROM"),
   "SR-E541": entry(55, "not everything could be repaired", "the source does not hold every object that is bad or missing, or holds it with other content", "repair from another source, or build or fetch the image again"),
   "SR-E542": entry(56, "nothing was removed: what is still needed is not known", "an image, a stream, a reference or a boot entry that keeps others cannot be read, so what it keeps would be lost", "repair or remove what is named above, then run it again: sealroot fsck"),
   "SR-E543": entry(57, "the repository is in use", "another program reads or writes it, and this one needs it for itself", "run it again when the other has ended, or with --wait"),

@@ -30,11 +30,15 @@ export class ContentHasher {
     return descriptorDigest(encodeDescriptor(this.#algorithm, size, root), this.#algorithm);
   }
 
-  /** Fills the tree with a file from its beginning. @returns false when it has not as many bytes @throws SyscallError */
-  hashFile(fd: number, size: number, sparse: boolean): boolean {
+  /**
+   * Fills the tree with a file from its beginning.
+   * @param advance is told of the bytes that were read, and that were not there to be read; of a sparse file alone
+   * @returns false when it has not as many bytes @throws SyscallError
+   */
+  hashFile(fd: number, size: number, sparse: boolean, advance: (bytes: number) => void = () => undefined): boolean {
     const tree = this.begin();
     const { buffer } = this;
-    if (sparse) return this.#hashSparse(fd, size);
+    if (sparse) return this.#hashSparse(fd, size, advance);
     for (let done = 0; done < size; ) {
       // at an offset: a copy's position is at its end
       const got = readAtRaw(fd, buffer, Math.min(size - done, BUFFER), done);
@@ -46,12 +50,13 @@ export class ContentHasher {
     return true;
   }
 
-  #hashSparse(fd: number, size: number): boolean {
+  #hashSparse(fd: number, size: number, advance: (bytes: number) => void): boolean {
     const file = { fd, label: "the file" };
     let done = 0;
     while (done < size) {
       const data = seek(file, done, "DATA") ?? size;
       this.#tree.updateZeros(Math.min(data, size) - done);
+      advance(Math.min(data, size) - done);
       done = Math.min(data, size);
       if (done === size) break;
       const end = Math.min(seek(file, done, "HOLE") ?? size, size);
@@ -61,6 +66,7 @@ export class ContentHasher {
         if (got < 0) throw new SyscallError("read", -got);
         if (got === 0) return false;
         this.#tree.update(this.buffer.subarray(0, got));
+        advance(got);
         done += got;
       }
     }

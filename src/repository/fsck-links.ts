@@ -1,19 +1,23 @@
 /** The second half of checking a repository: links, images, streams and references, against the objects that are there. */
 
+import { posix } from "node:path";
 import { SealrootError } from "../errors/index.ts";
 import { SyscallError } from "../linux/index.ts";
 import { pathText } from "../tree/diff.ts";
 import { objectPath } from "../tree/index.ts";
-import type { CategoryContents, Link, RepositoryContents } from "./contents.ts";
+import type { CategoryContents, Foreign, Link, RepositoryContents } from "./contents.ts";
 import { objectsNeeded, readImageFile } from "./image-file.ts";
 import type { ObjectTable } from "./object-table.ts";
 import { openFile } from "./repository.ts";
 import { readStream } from "./stream-file.ts";
 import { isDigest } from "./object-name.ts";
 
+/** "foreign": something that does not belong there, and that keeps others from cleaning up. */
+export type ProblemKind = "link" | "image" | "stream" | "reference" | "foreign";
+
 /** Something wrong that is not an object's own fault. */
 export interface LinkProblem {
-  readonly kind: "link" | "image" | "stream" | "reference";
+  readonly kind: ProblemKind;
   /** In the repository. */
   readonly path: string;
   readonly found: string;
@@ -35,6 +39,8 @@ export interface LinkFindings {
   readonly problems: readonly LinkProblem[];
   /** By id of the object in hexadecimal digits. */
   readonly hurt: ReadonlyMap<string, readonly Hurt[]>;
+  /** Streams that name an image or a stream, by the id of its object in hexadecimal digits. */
+  readonly named: ReadonlyMap<string, readonly string[]>;
   readonly images: number;
   readonly streams: number;
   readonly references: number;
@@ -47,8 +53,12 @@ export interface LinkOptions {
   readonly roots: readonly string[];
   /** Whether an object that is there has the content that its name says. */
   readonly isRight: (id: Uint8Array) => boolean;
+  /** Looks again for an object that was not there. @returns bytes, undefined where there is none */
+  readonly look: (id: Uint8Array) => number | undefined;
 }
 
+/** What has the name of a directory of objects, or lies in one. Other programs do not look elsewhere in `objects/`. */
+const OBJECT_DIRECTORY = /^objects\/[0-9a-f]{2}(?:\/|$)/;
 /** Files named for each image and object. */
 const MOST_FILES = 3;
 
@@ -59,12 +69,10 @@ interface HurtSoFar {
   count: number;
 }
 
-/**
- * @param objects is told of objects that are missing, or of another size than an image says
- * @param isRight whether an object has the content that its name says
- */
-export function checkLinks(contents: RepositoryContents, objects: ObjectTable, { only, roots, isRight }: LinkOptions, advance: (items: number) => void): LinkFindings {
-  const checker = new LinkChecker(contents, objects, isRight);
+/** @param objects is told of objects that are missing, or of another size than an image says */
+export function checkLinks(contents: RepositoryContents, objects: ObjectTable, options: LinkOptions, advance: (items: number) => void): LinkFindings {
+  const { only, roots } = options;
+  const checker = new LinkChecker(contents, objects, options);
   const images = contents.category("images");
   const chosen = only === undefined ? images.links : images.links.filter(({ name }) => name === only);
   for (const link of chosen) {
@@ -78,26 +86,30 @@ export function checkLinks(contents: RepositoryContents, objects: ObjectTable, {
   }
   if (only === undefined) checker.roots(roots, images.links);
   const categories: CategoryContents[] = [images, streams];
-  if (only === undefined) for (const category of categories) checker.references(category);
-  return { problems: checker.problems, hurt: checker.hurt, images: chosen.length, streams: streams.links.length, references: only === undefined ? images.references.length + streams.references.length : 0 };
+  if (only === undefined) {
+    for (const category of categories) checker.references(category);
+    checker.foreign([...categories.flatMap(({ foreign }) => foreign), ...objects.foreign.filter(({ path }) => OBJECT_DIRECTORY.test(path))]);
+  }
+  return { problems: checker.problems, hurt: checker.hurt, named: checker.named, images: chosen.length, streams: streams.links.length, references: only === undefined ? images.references.length + streams.references.length : 0 };
 }
 
 class LinkChecker {
   readonly problems: LinkProblem[] = [];
   readonly hurt = new Map<string, HurtSoFar[]>();
+  readonly named = new Map<string, string[]>();
   readonly #contents: RepositoryContents;
   readonly #objects: ObjectTable;
 
-  readonly #isRight: LinkOptions["isRight"];
+  readonly #options: LinkOptions;
   /** Objects whose size an image contradicts, by id: whether the content is right. */
   readonly #contradicted = new Map<string, boolean>();
   /** The image that is being read has been told of as lying. */
   #lying = false;
 
-  constructor(contents: RepositoryContents, objects: ObjectTable, isRight: LinkOptions["isRight"]) {
+  constructor(contents: RepositoryContents, objects: ObjectTable, options: LinkOptions) {
     this.#contents = contents;
     this.#objects = objects;
-    this.#isRight = isRight;
+    this.#options = options;
   }
 
   #problem(kind: LinkProblem["kind"], path: string, found: string): void {
@@ -137,7 +149,7 @@ class LinkChecker {
 
   /** Takes note of an object that is missing, has another size, or is bad. */
   #needs(id: Uint8Array, size: number | undefined, path: string, whole: boolean, file: (() => string) | undefined): void {
-    const actual = this.#objects.size(id);
+    const actual = this.#objects.size(id) ?? this.#options.look(id);
     const fits = actual !== undefined && (size === undefined || actual === size);
     if (fits && this.#objects.bad.size === 0) return;
     const hex = id.toHex();
@@ -156,7 +168,7 @@ class LinkChecker {
   #hasRightContent(id: Uint8Array, hex: string): boolean {
     const known = this.#contradicted.get(hex);
     if (known !== undefined) return known;
-    const right = this.#isRight(id);
+    const right = this.#options.isRight(id);
     this.#contradicted.set(hex, right);
     return right;
   }
@@ -170,7 +182,9 @@ class LinkChecker {
       if (this.#objects.size(id) === undefined) continue;
       const bad = this.#objects.bad.has(digest) || this.#hasRightContent(id, digest) ? "" : ", with other content";
       if (bad !== "") this.#objects.bad.set(digest, { fault: "digest", found: "other content" });
-      this.#problem("link", `images/${digest}`, `it is missing, and something boots it; its object is there${bad}`);
+      const path = `images/${digest}`;
+      this.#problem("link", path, `it is missing, and something needs it; its object is there${bad}`);
+      this.image({ category: "images", name: digest, path, text: "", id });
     }
   }
 
@@ -202,7 +216,13 @@ class LinkChecker {
         return;
       }
       for (let at = 0; at < references.objects.length; at += idLength) this.#needs(references.objects.subarray(at, at + idLength), undefined, link.path, false, undefined);
-      for (const { id, name } of references.named) this.#needs(id, undefined, link.path, false, () => name);
+      for (const { id, name } of references.named) {
+        const hex = id.toHex();
+        const namers = this.named.get(hex) ?? [];
+        if (namers.length === 0) this.named.set(hex, namers);
+        if (namers.at(-1) !== link.path) namers.push(link.path);
+        this.#needs(id, undefined, link.path, false, () => name);
+      }
     });
   }
 
@@ -211,7 +231,12 @@ class LinkChecker {
     for (const { path, entry, category, text } of references) {
       if (entry === undefined) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}`);
       else if (!names.has(entry)) this.#problem("reference", path, `there is no ${category}/${entry}`);
+      else if (posix.join(path, "..", text) !== `${category}/${entry}`) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}, which is nowhere: composefs-rs and bootc take it for ${category}/${entry} once, and then remove it`);
     }
+  }
+
+  foreign(found: readonly Foreign[]): void {
+    for (const { path, found: what } of found) this.#problem("foreign", path, `${what}; composefs-rs and bootc remove nothing while it is there`);
   }
 
   #read(kind: "image" | "stream", path: string, act: () => void): void {

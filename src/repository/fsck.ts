@@ -141,9 +141,15 @@ export class Fsck {
 
   /** After checkObjects(); again after a repair. */
   checkLinks(): LinkFindings {
-    const { image, roots = [] } = this.#options;
+    const { image, quick, roots = [] } = this.#options;
     this.#watcher.begin("checking images and streams");
     const isRight = (id: Uint8Array): boolean => this.#inspect(id, () => undefined)?.fault === undefined;
-    return checkLinks(this.contents, this.objects, { only: image, roots, isRight }, (items) => this.#watcher.advance(items));
+    // what was added since the objects were listed was not checked with them
+    const look = (id: Uint8Array): number | undefined => {
+      const size = this.objects.look(id);
+      if (size !== undefined && !quick) this.#check(id, () => undefined);
+      return size;
+    };
+    return checkLinks(this.contents, this.objects, { only: image, roots, isRight, look }, (items) => this.#watcher.advance(items));
   }
 }

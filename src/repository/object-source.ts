@@ -16,13 +16,13 @@ export class ObjectSource implements Disposable {
   /** Paths of regular files by size, for the sizes that were asked for. */
   #bySize: Map<number, string[]> | undefined;
 
-  /** @throws SealrootError SR-E541 when there is no such directory */
+  /** @throws SealrootError SR-E520 when there is no such directory */
   constructor(path: string) {
     try {
       this.#directory = openAt(HERE, path, O.RDONLY | O.DIRECTORY, 0);
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      throw new SealrootError("SR-E541", { summary: "the source of the repair cannot be read", details: [["directory", path]], cause: error });
+      throw new SealrootError("SR-E520", { summary: "the source of objects cannot be read", details: [["directory", path]], next: "give a repository, an object store, or a directory with files of that content", cause: error });
     }
   }
 

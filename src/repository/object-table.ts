@@ -1,6 +1,6 @@
 /** The objects that are in a repository, by id: how large each is and whether it is known to be bad. For millions of them. */
 
-import { type FileFacts, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, ERRNO, type FileFacts, isErrno, O, openAt, statAt, SyscallError } from "../linux/index.ts";
 import type { CheckedObject, ObjectFault } from "./check-object.ts";
 import type { Foreign, RepositoryContents } from "./contents.ts";
 import { IdSet } from "./id-set.ts";
@@ -21,8 +21,10 @@ export class ObjectTable {
   readonly temporary: string[] = [];
   readonly foreign: Foreign[] = [];
   bytes = 0;
+  readonly #contents: RepositoryContents;
 
   constructor(contents: RepositoryContents, advance: (items: number) => void) {
+    this.#contents = contents;
     this.present = new IdSet(contents.idLength);
     const others = contents.otherObjectEntries();
     this.temporary.push(...others.temporary, ...contents.temporaryEntries());
@@ -65,6 +67,20 @@ export class ObjectTable {
   size(id: Uint8Array): number | undefined {
     const number = this.present.numberOf(id);
     return number < 0 ? undefined : this.#sizes[number];
+  }
+
+  /** Looks for one that was not there: whoever adds an image needs no more than the lock that a check has. @returns bytes, undefined where there is none */
+  look(id: Uint8Array): number | undefined {
+    const hex = id.toHex();
+    using directory = this.#contents.openObjectDirectory(hex.slice(0, 2));
+    if (directory === undefined) return undefined;
+    try {
+      using file = openAt(directory, hex.slice(2), O.PATH | O.NOFOLLOW, BENEATH);
+      this.#add(directory, hex.slice(2), id, statAt(file).type);
+    } catch (error) {
+      if (!isErrno(error, ERRNO.ENOENT)) throw error;
+    }
+    return this.size(id);
   }
 
   checked(hex: string, { fault, found }: Pick<CheckedObject, "fault" | "found">): void {

@@ -14,8 +14,18 @@ export function unreadable(path: string, error: unknown): unknown {
   if (!(error instanceof SyscallError)) return error;
   const facts = { details: [["path", path] as const], cause: error };
   if (isErrno(error, ERRNO.EXDEV, ERRNO.ELOOP, ERRNO.ENOTDIR)) return new SealrootError("SR-E204", facts);
-  if (isErrno(error, ERRNO.EACCES, ERRNO.EPERM)) return new SealrootError("SR-E105", { ...facts, summary: "the repository may not be read" });
+  if (isErrno(error, ERRNO.EACCES, ERRNO.EPERM)) return new SealrootError("SR-E105", { ...facts, summary: "the repository may not be read", meaning: "a system's own is root's" });
   return new SealrootError("SR-E214", { ...facts, summary: "the repository cannot be read" });
+}
+
+/** Features of repositories under which this program may write (composefs-rs, known_features::RO_COMPAT). */
+const WRITABLE_FEATURES = ["v1_erofs"];
+
+/** A feature that is not known may be a new kind of link: what it keeps nobody sees. @param path of the repository, for the error @throws SealrootError SR-E202 */
+export function requireWritable({ meta }: Repository, path: string): void {
+  const unknown = (meta?.readOnlyCompatible ?? []).filter((feature) => !WRITABLE_FEATURES.includes(feature));
+  if (unknown.length === 0) return;
+  throw new SealrootError("SR-E202", { summary: "the repository may only be read by this version", details: [["repository", path], ["features", unknown.join(", ")]], meaning: "meta.json has features that are not known here, and asks that it is not changed without them", next: "write to it with the program that made it, or with a newer sealroot" });
 }
 
 /** A lookup that found nothing is a value. */

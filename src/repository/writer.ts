@@ -12,11 +12,8 @@ import type { RepositoryMeta } from "./meta.ts";
 import { ObjectStore, unwritable } from "./object-store.ts";
 import { OWN, RECIPES, STAGING } from "./own.ts";
 import { publishImage } from "./publish.ts";
-import { openFile, Repository } from "./repository.ts";
+import { openFile, Repository, requireWritable } from "./repository.ts";
 import { randomName } from "./staging.ts";
-
-/** Features of repositories under which this program may write (composefs-rs, known_features::RO_COMPAT). */
-const WRITABLE_FEATURES = ["v1_erofs"];
 
 /** What images of a repository are made with. @throws SealrootError SR-E202 when meta.json is missing or does not say */
 export function repositorySettings({ meta }: Repository, path: string): RepositoryMeta & { readonly format: "v0" | "v1" | "v2" } {
@@ -53,8 +50,7 @@ export class RepositoryWriter implements Disposable {
       if (!lockFile(directory, "shared", wait)) throw new SealrootError("SR-E543", { details: [["repository", path]] });
       this.repository = stack.use(Repository.at(directory));
       const settings = repositorySettings(this.repository, path);
-      const unknown = settings.readOnlyCompatible.filter((feature) => !WRITABLE_FEATURES.includes(feature));
-      if (unknown.length > 0) throw new SealrootError("SR-E202", { summary: "the repository may only be read by this version", details: [["features", unknown.join(", ")]], next: "write to it with the program that made it, or with a newer sealroot" });
+      requireWritable(this.repository, path);
       this.algorithm = settings.algorithm;
       this.format = settings.format;
       const top = this.repository.directory;

@@ -267,7 +267,7 @@ describe("refused", () => {
     using repository = new TestRepository("sha256-v1");
     expectOneBlock(runProgram(["fsck", "--repo", "/nowhere"]).stderr, "SR-E201");
     expectOneBlock(repository.run("fsck", "--image", "0123456789").stderr, "SR-E544");
-    expectOneBlock(repository.run("fsck", "--repair", "/nowhere").stderr, "SR-E541");
+    expectOneBlock(repository.run("fsck", "--repair", "/nowhere").stderr, "SR-E520");
     expectOneBlock(repository.run("fsck", "--jobs", "many").stderr, "SR-E100");
   });
 });

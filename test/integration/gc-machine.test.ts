@@ -7,6 +7,7 @@ import { Initramfs } from "../support/initramfs.ts";
 import { program } from "../support/program.ts";
 import { expectOneBlock } from "../support/refusal.ts";
 import { runProgram, TestRepository } from "../support/repositories.ts";
+import { splitstream } from "../support/splitstream.ts";
 
 function sh(script: string): void {
   const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", script]);
@@ -213,6 +214,33 @@ describe("boot directories", () => {
       expect(repository.json("gc").value["removed"]).toMatchObject({ objects: 0 });
     });
   }
+});
+
+describe("the OCI manifest that bootc's record of a deployment names", () => {
+  const hex = "7".repeat(64);
+  const make = (repository: TestRepository): string => {
+    const { kept } = repository;
+    const layer = repository.put(splitstream({ objects: [repository.put(new TextEncoder().encode("of the layer"))], chunks: new Uint8Array(0) }));
+    repository.link(`streams/oci-layer-sha256:${hex}`, layer);
+    repository.link(`streams/oci-manifest-sha256:${hex}`, repository.put(splitstream({ named: [["layer", layer]], chunks: new Uint8Array(0) })));
+    return `state/deploy/${kept}/${kept}.origin`;
+  };
+  test("stays, with its layers", () => {
+    using repository = new TestRepository("sha256-v1");
+    repository.write(make(repository), `[origin]\ncontainer-image-reference = x ; y\n\n[boot]\nboot_type = bls\n\n[image]\nmanifest_digest = sha256:${hex}\n`);
+    const { value } = repository.json("gc --no-boot-entries");
+    expect(value["removed"]).toMatchObject({ streams: [], objects: 2 });
+    expect(JSON.stringify(value["kept"])).toContain(".origin");
+  });
+  test("goes where nothing names it; a record that is no file ends it; one of an image by other means does not", () => {
+    using repository = new TestRepository("sha256-v1");
+    const origin = make(repository);
+    sh(`mkdir -p ${repository.top}/state/deploy/${repository.kept} && mkfifo ${repository.top}/${origin}`);
+    expectOneBlock(repository.run("gc --no-boot-entries").stderr, "SR-E542");
+    rmSync(`${repository.top}/${origin}`);
+    repository.write(origin, `[image]\nmanifest_digest = sha256:${"8".repeat(64)}\n`);
+    expect(repository.json("gc --no-boot-entries").value["removed"]).toMatchObject({ objects: 5, streams: [`oci-layer-sha256:${hex}`, `oci-manifest-sha256:${hex}`] });
+  });
 });
 
 test("a repository by way of a bind mount is its machine's", async () => {
