@@ -5,6 +5,7 @@ import { readImage, writeImageBytes } from "../erofs/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { fsverityDigest } from "../fsverity/index.ts";
 import { HERE, O, openPath, readUpTo, statAt } from "../linux/index.ts";
+import { naming } from "../repository/image-file.ts";
 import { openRecipe } from "../repository/writer.ts";
 import { readInputFile } from "./input-file.ts";
 import type { ImageOperand, ReadOperand } from "./image-operand.ts";
@@ -42,5 +43,5 @@ export function readDirectoryOperand(path: string, recipe: Recipe, hash: "sha256
   const tree = readSource(source, recipe, { store: undefined, found: () => progress.advance(1), done: (bytes) => progress.advance(0, bytes) });
   const bytes = writeImageBytes(tree, recipe);
   // read back, so that both sides are what an image says
-  return { ...readImage(bytes), bytes, hash, digest: fsverityDigest(bytes, hash).toHex() };
+  return { ...naming(path, () => readImage(bytes)), bytes, hash, digest: fsverityDigest(bytes, hash).toHex() };
 }

@@ -1,12 +1,12 @@
 /** What a check of a repository found, for programs and for people. */
 
 import type { Deployed } from "../deployments/index.ts";
-import type { Link, Reference } from "../repository/contents.ts";
 import type { Fsck } from "../repository/fsck.ts";
 import type { LinkFindings, ProblemKind } from "../repository/fsck-links.ts";
 import { printable, type Style } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import type { Repaired } from "./fsck-repair.ts";
+import { whoNeeds } from "./who-needs.ts";
 
 export interface HurtReport {
   /** `images/<name>` or `streams/<name>` */
@@ -45,35 +45,10 @@ export interface FsckReport {
 
 const some = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`;
 
-/**
- * Who needs an image or a stream, by its path: deployments and boot entries, references, and streams that name it, with all that need
- * those.
- */
-function whoNeeds(entries: readonly Link[], references: readonly Reference[], { named }: LinkFindings, deployed: Deployed): (path: string) => string[] {
-  const ids = new Map(entries.map(({ path, id }) => [path, id?.toHex()]));
-  return (start) => {
-    const found = new Set<string>();
-    const waiting = [start];
-    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      const [category, name] = [path.slice(0, path.indexOf("/")), path.slice(path.indexOf("/") + 1)];
-      const id = ids.get(path) ?? name;
-      if (category === "images") for (const { by } of deployed.images.filter(({ digest }) => digest === name || digest === id)) found.add(by);
-      for (const reference of references) if (reference.category === category && reference.entry === name) found.add(reference.path);
-      for (const stream of named.get(id) ?? []) {
-        if (found.has(stream) || stream === start) continue;
-        found.add(stream);
-        waiting.push(stream);
-      }
-    }
-    return [...found];
-  };
-}
-
 export function reportOf(fsck: Fsck, links: LinkFindings, deployed: Deployed, repaired: Repaired | undefined, quick: boolean, image: string | undefined): FsckReport {
   const { objects, contents } = fsck;
   const images = contents.category("images");
-  const streams = contents.category("streams");
-  const neededBy = whoNeeds([...images.links, ...streams.links], [...images.references, ...streams.references], links, deployed);
+  const neededBy = whoNeeds(contents, links.named, deployed);
   // of one image alone: what else was noticed in passing was not looked for
   const bad: ObjectReport[] = [...objects.bad].filter(([id]) => image === undefined || links.hurt.has(id)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, { fault, found }]) => ({
     kind: "object" as const,

@@ -76,6 +76,26 @@ test("holes are content: an object with many is right", () => {
   expect(repository.json("fsck").value["ok"]).toBe(true);
 });
 
+test("a process that is killed is not one that found nothing", async () => {
+  using repository = new TestRepository("sha256-v1");
+  // allocated, so that it has to be read: long enough for both to be at work
+  const path = repository.at(`objects/ab/${"c".repeat(62)}`);
+  repository.write(`composefs/objects/ab/${"c".repeat(62)}`, "x");
+  expect(Bun.spawnSync(["fallocate", "-l", "2G", path]).exitCode).toBe(0);
+  const fsck = Bun.spawn([...program(), "fsck", "--repo", repository.path, "--jobs", "2"], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { PATH: "/usr/bin:/bin" } });
+  let killed: number | undefined;
+  while (killed === undefined && fsck.exitCode === null) {
+    await Bun.sleep(5);
+    const children = Bun.spawnSync(["ps", "-o", "pid=,args=", "--ppid", String(fsck.pid)]).stdout.toString().split("\n");
+    const busy = children.find((line) => line.includes("--shard 1/2"));
+    if (busy === undefined) continue;
+    killed = Number(busy.trim().split(" ")[0]);
+    process.kill(killed, "SIGKILL");
+  }
+  expect(await fsck.exited).toBe(CATALOGUE["SR-E900"].exit);
+  expectOneBlock(await fsck.stderr.text(), "SR-E900");
+});
+
 describe("whom a fault hurts", () => {
   test("through the streams that name a stream, to the reference", () => {
     using repository = new TestRepository("sha256-v1");
@@ -98,6 +118,17 @@ describe("whom a fault hurts", () => {
     writeFileSync(repository.objectPath(unnamed), "x");
     const hurts = problemsOf(repository)[0]?.hurts ?? [];
     expect(hurts.find(({ path }) => path === `images/${unnamed}`)?.neededBy).toContain("streams/refs/oci/os");
+  });
+
+  test("image ls knows them too", () => {
+    using repository = new TestRepository("sha256-v1");
+    const config = repository.put(splitstream({ named: [["composefs.image", repository.unnamed]], chunks }));
+    repository.link("streams/config", config);
+    const needs = (): unknown => (repository.json("image ls").value["images"] as { name: string; neededBy: unknown }[]).find(({ name }) => name === repository.unnamed)?.neededBy;
+    expect(needs()).toEqual([]);
+    mkdirSync(repository.at("streams/refs"));
+    symlinkSync("../config", repository.at("streams/refs/os"));
+    expect(needs()).toEqual(["streams/refs/os"]);
   });
 
   test("an image whose link is missing, and an object of it too", () => {
