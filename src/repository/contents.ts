@@ -4,8 +4,8 @@
  */
 
 import { SealrootError } from "../errors/index.ts";
-import { BENEATH, type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, statAt } from "../linux/index.ts";
-import { directoryEntries, type DirectoryEntry, readLinkAt } from "../linux/entries.ts";
+import { BENEATH, BENEATH_NO_LINKS, type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, statAt } from "../linux/index.ts";
+import { directoryEntries, type DirectoryEntry, readLinkAt, removeAt } from "../linux/entries.ts";
 import { lockFile } from "../linux/lock.ts";
 import { COMMITS, commitDirectory } from "./commits.ts";
 import { entryOfReference, idLengthOf, idOfLink, idOfName, isDigest, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
@@ -221,6 +221,16 @@ export class RepositoryContents implements Disposable {
       const commit = /^([0-9a-f]{64})\.commitmeta$/.exec(name)?.[1];
       return commit === undefined ? [] : [{ path: `${path}/${name}`, commit }];
     });
+  }
+
+  /**
+   * Removes a file or link by its path in the repository, none of whose directories is a link: whoever may write to the repository could put
+   * one there meanwhile. @throws SyscallError
+   */
+  remove(path: string): void {
+    const slash = path.lastIndexOf("/");
+    using parent = slash < 0 ? undefined : openAt(this.directory, path.slice(0, slash), DIRECTORY, BENEATH_NO_LINKS);
+    removeAt(parent ?? this.directory, path.slice(slash + 1));
   }
 
   /** Names of the directories in `commits/`: digests of images. */

@@ -87,10 +87,10 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
   const { directory } = contents;
   try {
     watcher.begin("removing", { items: plan.objects });
-    for (const digest of plan.commits) removeCommits(directory, digest);
-    for (const { path } of plan.links) removeBelow(directory, path);
-    for (const path of plan.temporary) removeBelow(directory, path);
-    for (const digest of plan.recipes) removeBelow(directory, `${OWN}/${RECIPES}/${digest}.json`);
+    for (const digest of plan.commits) removeCommits(contents, digest);
+    for (const { path } of plan.links) contents.remove(path);
+    for (const path of plan.temporary) contents.remove(path);
+    for (const digest of plan.recipes) contents.remove(`${OWN}/${RECIPES}/${digest}.json`);
     using own = contents.openOwn();
     if (own !== undefined) cleanStaging(own, STAGING);
     // an object must not be gone on the disk while a link to it is there: not even one that an interrupted run has removed
@@ -110,20 +110,10 @@ export function performGc(contents: RepositoryContents, plan: GcPlan, watcher: G
   }
 }
 
-/** @param path of a file or link in the repository, none of whose directories is a link @throws SyscallError */
-function removeBelow(directory: Descriptor, path: string): void {
-  const slash = path.lastIndexOf("/");
-  if (slash < 0) {
-    removeAt(directory, path);
-    return;
-  }
-  using parent = openAt(directory, path.slice(0, slash), DIRECTORY, BENEATH_NO_LINKS);
-  removeAt(parent, path.slice(slash + 1));
-}
-
 /** The signatures and commits of an image. */
-function removeCommits(directory: Descriptor, digest: string): void {
-  for (const path of evidenceOf(directory, digest)) removeBelow(directory, path);
+function removeCommits(contents: RepositoryContents, digest: string): void {
+  const { directory } = contents;
+  for (const path of evidenceOf(directory, digest)) contents.remove(path);
   using commits = openAt(directory, COMMITS, DIRECTORY, BENEATH_NO_LINKS);
   try {
     removeDirectory(commits, digest);

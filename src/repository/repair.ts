@@ -110,7 +110,7 @@ function write(file: Descriptor, algorithm: "sha256" | "sha512", id: Uint8Array,
 
 /** Removes what an interrupted run has left. The caller holds the exclusive lock, so nobody is still writing it. */
 export function removeTemporary(contents: RepositoryContents, temporary: readonly string[]): void {
-  for (const path of temporary) removeAt(contents.directory, path);
+  for (const path of temporary) contents.remove(path);
 }
 
 /** Makes `images/<digest>` a link to the object of that digest, which is there and right. In one step: what was there gives way then. */
