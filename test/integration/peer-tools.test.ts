@@ -317,6 +317,22 @@ describe("on purpose not as the C tools", () => {
     for (const line of differing) expect(line.length % 4).toBe(3);
   });
 
+  test("directories deeper than 4096 are refused when they are written, not fatal when they are read", () => {
+    const dump = join(scratch.path, "deep.dump");
+    const lines = Array.from({ length: 4096 }, (_, level) => `${"/d".repeat(level + 1)} 4096 40755 2 0 0 0 0.0 - - -\n`);
+    writeFileSync(dump, `/ 4096 40755 2 0 0 0 0.0 - - -\n${lines.join("")}`);
+    const image = join(scratch.path, "deep.cfs");
+    const [c, own] = both("mkcomposefs", ["--from-file", dump, image]);
+    expect([c.exit, own.exit, own.stderr]).toEqual([0, 1, "mkcomposefs: cannot write file: directories are more than 4096 deep\n"]);
+    const [cRead, ownRead] = both("composefs-info", ["ls", image]);
+    expect([0, 1]).not.toContain(cRead.exit);
+    expect([ownRead.exit, ownRead.stderr]).toEqual([1, `composefs-info: Failed to load '${image}': Invalid argument\n`]);
+    // one less is read by ours
+    writeFileSync(dump, `/ 4096 40755 2 0 0 0 0.0 - - -\n${lines.slice(0, -1).join("")}`);
+    expect(both("mkcomposefs", ["--from-file", dump, image])[1].exit).toBe(0);
+    expect(outcome(ours, "composefs-info", ["ls", image], {}).stdout.split("\n").length).toBe(4096);
+  });
+
   test("a whiteout as the source is refused, not fatal", () => {
     const [c, own] = both("mkcomposefs", ["--print-digest-only", `${tree}/sub/whiteout`]);
     expect([0, 1]).not.toContain(c.exit);
