@@ -29,6 +29,9 @@ interface Made {
   readonly digest: string;
 }
 
+/** A moment is enough; this is for a machine that has none to spare. */
+const PATIENCE_MS = 600_000;
+
 const TOOL: Tool = { shortName: "mkcomposefs", calledAs: "mkcomposefs" };
 
 export function parseDumpfile(dumpfile: Uint8Array): Tree {
@@ -65,9 +68,10 @@ export async function compare(tool: readonly string[], directory: string, cases:
   const script = cases.map(({ options }, index) => `"$@" ${options.join(" ")} --print-digest --from-file ${index}.dump ${index}.image > ${index}.digest 2> ${index}.error; echo $?`);
   try {
     cases.forEach(({ dumpfile }, index) => writeFileSync(path(index, "dump"), dumpfile));
-    const child = Bun.spawn(["sh", "-c", script.join("\n"), "sh", ...tool], { cwd: directory, env: {}, stdin: "ignore", stdout: "pipe", stderr: "inherit", timeout: 60_000 + 1000 * cases.length });
+    const child = Bun.spawn(["sh", "-c", script.join("\n"), "sh", ...tool], { cwd: directory, env: {}, stdin: "ignore", stdout: "pipe", stderr: "inherit", timeout: PATIENCE_MS });
     const ours = cases.map(make);
     const exits = (await child.stdout.text()).trim().split("\n");
+    if ((await child.exited) !== 0) throw new Error(`${tool.at(-1) ?? ""} did not end: ${exits.length} of ${cases.length} trees were done`);
     return cases.map((one, index) => {
       const own = ours[index] ?? "";
       if (exits[index] !== "0") return refused(own, exits[index], readFileSync(path(index, "error"), "latin1"));
