@@ -1,85 +1,15 @@
 /**
  * The tools by their known names beside the C tools (Debian's package), in the same run and in equal directories: what they print, byte
- * for byte, how they end, what they leave. Where we differ on purpose, it is said here and nowhere else passes.
+ * for byte, how they end, what they leave. Where we differ on purpose is said in peer-differences.test.ts, and nowhere else passes.
  */
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cTools, ourTools, type ToolName, TOOLS } from "../support/peer-tools.ts";
+import { type ToolName, TOOLS } from "../support/peer-tools.ts";
 import { program } from "../support/program.ts";
-import { TemporaryDirectory } from "../support/temporary.ts";
-
-const golden = join(import.meta.dir, "../data/golden");
-const scratch = new TemporaryDirectory();
-afterAll(() => scratch[Symbol.dispose]());
-
-const ours = ourTools(join(scratch.path, "ours"));
-const theirs = await cTools(join(scratch.path, "theirs"));
-
-const DIGEST = "ab".repeat(32);
-const SMALL = [
-  "/ 4096 40755 3 0 0 0 1.5 - - -",
-  "/a\\x20b 4096 40755 2 0 0 0 2.0 - - - user.x=y",
-  `/a\\x20b/file 100 100644 2 10 20 0 3.7 ab/cd - ${DIGEST} security.selinux=l`,
-  "/inline 3 100600 1 0 0 0 4.0 - a\\x20b -",
-  "/link 0 @100644 - - - - - /a\\x20b/file",
-  "/sym 3 120777 1 0 0 0 0.0 x\\x20y - -",
-  "/whiteout 0 20644 1 0 0 0 0.0 - - -",
-  "/z\\xff 0 100644 1 0 0 0 0.0 - - -",
-  "",
-].join("\n");
-
-interface Case {
-  readonly stdin?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly before?: (directory: string) => void;
-}
-
-interface Outcome {
-  readonly exit: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly left: readonly string[];
-}
-
-let count = 0;
-
-/** Runs a tool in a new directory with the same files as every other. */
-function outcome(tools: string, tool: ToolName, args: readonly string[], { stdin, env = {}, before }: Case): Outcome {
-  const directory = join(scratch.path, `run${count++}`);
-  mkdirSync(directory);
-  writeFileSync(join(directory, "small.dump"), SMALL);
-  writeFileSync(join(directory, "bad.dump"), "/ x\n");
-  writeFileSync(join(directory, "empty"), "");
-  for (const name of ["v0.cfs", "v1.cfs", "hard.cfs"]) writeFileSync(join(directory, name), images.get(name) ?? "");
-  before?.(directory);
-  const done = Bun.spawnSync([join(tools, tool), ...args], {
-    cwd: directory, stdin: stdin === undefined ? "ignore" : new Blob([stdin]), stdout: "pipe", stderr: "pipe", timeout: 30_000, env: { PATH: process.env["PATH"] ?? "", ...env },
-  });
-  const text = (bytes: Buffer): string => bytes.toString("latin1").replaceAll(`${tools}/`, "BIN/").replaceAll(directory, "DIR");
-  return { exit: done.exitCode, stdout: text(done.stdout), stderr: text(done.stderr), left: listing(directory) };
-}
-
-function listing(directory: string, path = ""): string[] {
-  return readdirSync(join(directory, path)).toSorted().flatMap((name) => {
-    const here = path === "" ? name : `${path}/${name}`;
-    const status = lstatSync(join(directory, here));
-    const facts = `${here} ${status.mode.toString(8)} ${status.nlink}`;
-    if (status.isDirectory()) return [facts, ...listing(directory, here)];
-    if (status.isSymbolicLink()) return [`${facts} ${readlinkSync(join(directory, here))}`];
-    return [`${facts} ${status.isFile() ? createHash("sha256").update(readFileSync(join(directory, here))).digest("hex") : ""}`];
-  });
-}
-
-const images = new Map<string, Buffer>();
-for (const [name, dump, ...options] of [["v0.cfs", "-", "--max-version=0"], ["v1.cfs", "-", "--min-version=1"], ["hard.cfs", join(golden, "07-hardlinks.dump")]] as const) {
-  const path = join(scratch.path, name);
-  const made = Bun.spawnSync([join(theirs, "mkcomposefs"), ...options, "--from-file", dump, path], { stdin: new Blob([SMALL]), stderr: "pipe", env: {} });
-  if (made.exitCode !== 0) throw new Error(made.stderr.toString());
-  images.set(name, readFileSync(path));
-}
+import { type Case, DIGEST, golden, images, outcome, ours, prepared, scratch, SMALL, theirs } from "../support/tool-outcomes.ts";
 
 function same(tool: ToolName, args: readonly string[], how: Case = {}): void {
   const environment = Object.entries(how.env ?? {}).map(([name, value]) => `${name}=${value} `).join("");
@@ -157,13 +87,6 @@ describe("mkcomposefs: where the image goes", () => {
       expect(done.stdout.toString()).toStartWith(createHash("sha256").update(outcomeBytes()).digest("hex"));
     }
   });
-
-  function prepared(): string {
-    const directory = join(scratch.path, `run${count++}`);
-    mkdirSync(directory);
-    writeFileSync(join(directory, "small.dump"), SMALL);
-    return directory;
-  }
 
   /** The image of SMALL, whose whiteout makes it version 1. */
   const outcomeBytes = (): Buffer => images.get("v1.cfs") ?? Buffer.alloc(0);
@@ -265,93 +188,6 @@ describe("mount.composefs: arguments", () => {
     ["-o", `basedir=a,digest=${DIGEST}`, "v0.cfs", "mnt"], ["-o", `basedir=a,digest=${"ab".repeat(65)}`, "v0.cfs", "mnt"], ["-o", "nothing", "-o", "basedir=a", "nowhere", "mnt"], ["nowhere", "mnt", "-o", "basedir=a"],
     ["-t", "composefs", "-obasedir=a", "nowhere", "mnt"], ["-o", "basedir=a", "v0.cfs", "mnt"], ["-o", "basedir=.", "v0.cfs", "nowhere"],
   ]) same("mount.composefs", args);
-});
-
-/** What the C tools do, and what we do. */
-describe("on purpose not as the C tools", () => {
-  const both = (tool: ToolName, args: readonly string[], how: Case = {}): readonly [Outcome, Outcome] => [outcome(theirs, tool, args, how), outcome(ours, tool, args, how)];
-
-  test("a source that is refused costs no image", () => {
-    const before = (directory: string): void => writeFileSync(join(directory, "out"), "old");
-    const [c, own] = both("mkcomposefs", ["--from-file", "bad.dump", "out"], { before });
-    expect([own.exit, own.stdout, own.stderr]).toEqual([c.exit, c.stdout, c.stderr]);
-    const sha = (text: string): string => createHash("sha256").update(text).digest("hex");
-    expect(c.left).toContain(`out 100644 1 ${sha("")}`);
-    expect(own.left).toContain(`out 100644 1 ${sha("old")}`);
-    const [cNew, ownNew] = both("mkcomposefs", ["--from-file", "bad.dump", "out"]);
-    expect(cNew.left.filter((line) => line.startsWith("out"))).toEqual([`out 100644 1 ${sha("")}`]);
-    expect(ownNew.left.filter((line) => line.startsWith("out"))).toEqual([]);
-  });
-
-  test("the source as its own image: the C tool reads what it has just emptied", () => {
-    const [c, own] = both("mkcomposefs", ["--from-file", "small.dump", "small.dump"]);
-    expect([c.exit, c.stderr]).toEqual([1, "mkcomposefs: No files in dump file\n"]);
-    expect([own.exit, own.stderr]).toEqual([0, ""]);
-  });
-
-  test("control characters and bytes that are not UTF-8 in messages are shown as escapes", () => {
-    const [c, own] = both("mkcomposefs", ["--from-file", "--print-digest-only", "-"], { stdin: "/ \u001bx 40755 1 0 0 0 0.0 - - -\n" });
-    expect(c.stderr).toContain("\u001b");
-    // the mode is read first, the size is what is wrong
-    expect(own.stderr).toBe("mkcomposefs: Invalid integer \\x1bx\n");
-    expect(own.exit).toBe(c.exit);
-  });
-
-  test("what the C tool takes by mistake is refused: parse.tsv says which", () => {
-    const rows = readFileSync(join(golden, "parse.tsv"), "utf8").split("\n").map((line) => line.split("\t")).filter((row) => /C BUG|C bug/.test(row[6] ?? "") && row[1] === "0");
-    expect(rows.length).toBe(13);
-    for (const [name] of rows) {
-      const [c, own] = both("mkcomposefs", ["--from-file", "--print-digest-only", join(golden, `parse/${name}.dump`)]);
-      expect([name, c.exit, own.exit]).toEqual([name, 0, 1]);
-      expect(own.stderr).toMatch(/^mkcomposefs: [^\n]+\n$/);
-    }
-  });
-
-  test("object paths whose length is 3 more than a multiple of 4 come without stray bytes", () => {
-    const image = join(scratch.path, "16.cfs");
-    expect(Bun.spawnSync([join(theirs, "mkcomposefs"), "--from-file", join(golden, "16-payload-lengths.dump"), image], { env: {} }).exitCode).toBe(0);
-    const [c, own] = both("composefs-info", ["objects", image]);
-    const lines = (text: string): string[] => text.trimEnd().split("\n");
-    const differing = lines(own.stdout).filter((line) => !lines(c.stdout).includes(line));
-    expect(differing.length).toBeGreaterThan(0);
-    for (const line of differing) expect(line.length % 4).toBe(3);
-  });
-
-  test("directories deeper than 4096 are refused when they are written, not fatal when they are read", () => {
-    const dump = join(scratch.path, "deep.dump");
-    const lines = Array.from({ length: 4096 }, (_, level) => `${"/d".repeat(level + 1)} 4096 40755 2 0 0 0 0.0 - - -\n`);
-    writeFileSync(dump, `/ 4096 40755 2 0 0 0 0.0 - - -\n${lines.join("")}`);
-    const image = join(scratch.path, "deep.cfs");
-    const [c, own] = both("mkcomposefs", ["--from-file", dump, image]);
-    expect([c.exit, own.exit, own.stderr]).toEqual([0, 1, "mkcomposefs: cannot write file: directories are more than 4096 deep\n"]);
-    const [cRead, ownRead] = both("composefs-info", ["ls", image]);
-    expect([0, 1]).not.toContain(cRead.exit);
-    expect([ownRead.exit, ownRead.stderr]).toEqual([1, `composefs-info: Failed to load '${image}': Invalid argument\n`]);
-    // one less is read by ours
-    writeFileSync(dump, `/ 4096 40755 2 0 0 0 0.0 - - -\n${lines.slice(0, -1).join("")}`);
-    expect(both("mkcomposefs", ["--from-file", dump, image])[1].exit).toBe(0);
-    expect(outcome(ours, "composefs-info", ["ls", image], {}).stdout.split("\n").length).toBe(4096);
-  });
-
-  test("a whiteout as the source is refused, not fatal", () => {
-    const [c, own] = both("mkcomposefs", ["--print-digest-only", `${tree}/sub/whiteout`]);
-    expect([0, 1]).not.toContain(c.exit);
-    expect([own.exit, own.stdout, own.stderr]).toEqual([1, "", "mkcomposefs: cannot write file: Not a directory\n"]);
-  });
-
-  test("the digest of an empty file is the kernel's", () => {
-    const [c, own] = both("composefs-info", ["measure-file", "empty"]);
-    expect([own.exit, own.stdout]).toEqual([0, "3d248ca542a24fc62d1c43b916eae5016878e2533c88238480b26128a1f1af95\n"]);
-    // as the fsverity program has it
-    expect(readFileSync(join(golden, "verity.tsv"), "utf8")).toContain(`ramp\t0\te3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\t${own.stdout.trimEnd()}\t`);
-    expect(c.stdout).not.toBe(own.stdout);
-  });
-
-  test("a directory has no digest, and that is what is said", () => {
-    const [c, own] = both("composefs-info", ["measure-file", "."]);
-    expect([c.exit, c.stderr]).toEqual([1, "failed to measure '.': No data available"]);
-    expect([own.exit, own.stderr]).toEqual([1, "failed to measure '.': Is a directory"]);
-  });
 });
 
 describe("as sealroot NAME", () => {
