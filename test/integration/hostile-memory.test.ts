@@ -8,7 +8,7 @@ import { output } from "../vm/lab/run.ts";
 const script = (name: string, ...args: readonly string[]): Promise<string> => output([process.execPath, join(import.meta.dir, "../support", name), ...args]);
 
 // what takes most for its length, of each kind that there is
-test.each(["names", "inline", "shared", "sets", "links", "deep", "objects"])("memory for reading an image of many %s keeps its bound", async (kind) => {
+test.each(["names", "inline", "shared", "sets", "subsets", "tiny", "links", "deep", "objects"])("memory for reading an image of many %s keeps its bound", async (kind) => {
   expect(await script("image-memory.ts", kind)).toBe("within the bound");
 });
 

@@ -1,7 +1,7 @@
 /**
  * Systems as they are, a Debian root and this machine's /usr, all of it: our mkcomposefs and Debian's in the same run, from the directory
- * and from the dumpfile that composefs-info makes of the image. Bytes are compared; so are the dumpfiles of both composefs-info, and what
- * composefs-dump writes again.
+ * and from the dumpfile that composefs-info makes of the image. Bytes are compared; so are the dumpfiles of both composefs-info, what
+ * composefs-dump writes again, and what the kernel shows of the image with the directory.
  */
 
 import { afterAll, describe, expect, test } from "bun:test";
@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readImage } from "../../src/erofs/index.ts";
+import { fsckErofs } from "../support/erofs-utils.ts";
 import { cTools, ourTools } from "../support/peer-tools.ts";
 import { TemporaryDirectory } from "../support/temporary.ts";
 import { output, run } from "../vm/lab/run.ts";
@@ -34,6 +35,11 @@ const both = (place: string, name: string, args: readonly string[]): Promise<rea
     await run([join(tools[side], "mkcomposefs"), ...args, path], { timeout: MINUTES_10 });
     return hashOf(path);
   }));
+
+/** What find(1) prints of each file: all that an image keeps of it and its directory shows, sizes of directories and counts of links excepted. */
+const [DIRECTORIES, OTHERS] = ["\\( -type d -printf '%P\\t%y\\t%m\\t%U\\t%G\\t%T@\\0' \\)", "-printf '%P\\t%y\\t%m\\t%U\\t%G\\t%T@\\t%s\\t%l\\0'"];
+/** The directories of an object store, hidden by whiteouts. */
+const NO_STUBS = "\\( -type c -path './[0-9a-f][0-9a-f]' \\)";
 
 describe.each([
   ["a Debian root", debianTree, 4_000, 1_000],
@@ -72,6 +78,15 @@ describe.each([
     expect(own).toBe(their);
     // nothing of a directory is lost on the way
     if (option === "--threads=2") expect(own).toBe(await hashOf(image));
+  }, 300_000);
+
+  test("fsck.erofs finds nothing, and mounted it looks as the directory does", async () => {
+    await run([...(await fsckErofs()), image], { timeout: MINUTES_10 });
+    const mount = join(place, "mount");
+    mkdirSync(mount);
+    const script = `view() { cd "$1"; find . ${NO_STUBS} -o ${DIRECTORIES} -o ${OTHERS} | LC_ALL=C sort -z | sha256sum; }; mount -t erofs -o loop,ro "$2" "$1"; view "$0"; view "$1"`;
+    const views = await output(["unshare", "--mount", "--propagation=private", "sh", "-ec", script, await source(), mount, image], { timeout: MINUTES_10 });
+    expect(views).toMatch(/^([0-9a-f]{64}) {2}-\n\1 {2}-$/);
   }, 300_000);
 
   test("read and written again", async () => {

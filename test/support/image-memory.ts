@@ -24,6 +24,18 @@ const KINDS: Readonly<Record<string, () => void>> = {
     const large = Array.from({ length: 15 }, (_, index): Xattr => ({ name: `user.${index}`, value: value(2000) }));
     for (let file = 1; file < 2 ** 15; file++) tree.add(ROOT, name(base36(file)), FILE, large.filter((_, index) => (file & (1 << index)) !== 0));
   },
+  // all ways of having half of a few hundred references
+  subsets: () => {
+    const flags = Array.from({ length: 200 }, (_, index): Xattr => ({ name: `user.${String.fromCharCode(0x100 - 1 - index)}`, value: new Uint8Array() }));
+    for (let file = 1, bits = 1; file < 20_000; file++) {
+      const seed = (bits = Math.imul(bits, 1664525) + 1013904223);
+      tree.add(ROOT, name(base36(file)), FILE, flags.filter((_, index) => ((seed >>> (index % 31)) ^ (index >> 5)) & 1));
+    }
+  },
+  // a few bytes each, in ever other sets, none of them shared with enough others to matter
+  tiny: () => {
+    for (let file = 0; file < 20_000; file++) tree.add(ROOT, name(base36(file)), FILE, Array.from({ length: 60 }, (_, index): Xattr => ({ name: `user.${base36(index)}`, value: new Uint8Array([(file >> (index % 14)) & 0xff, file & 0xff]) })));
+  },
   links: () => {
     const file = tree.add(ROOT, name("file"), FILE);
     for (let index = 0; index < 200_000; index++) tree.link(ROOT, name(`.${base36(index)}`), file);
