@@ -18,12 +18,12 @@ export function deployedOf(parsed: ParsedArguments, repository: string): Deploye
 }
 
 /** The same for whoever removes nothing: what a boot entry keeps that cannot be read is for gc to know; here it is only said. */
-export function deployedIfKnown(parsed: ParsedArguments, repository: string): Deployed {
+export function deployedIfKnown(parsed: ParsedArguments, repository: string): Deployed & Pick<DeployedMachine, "streams"> {
   try {
     return deployedOf(parsed, repository);
   } catch (thrown) {
     const error = asSealrootError(thrown);
     if (error.code !== "SR-E542") throw thrown;
-    return { images: [], places: [], notes: [`who needs the images is not known: ${error.details.map(([, text]) => text).join(": ")}`] };
+    return { images: [], streams: [], places: [], notes: [`who needs the images is not known: ${error.details.map(([, text]) => text).join(": ")}`] };
   }
 }

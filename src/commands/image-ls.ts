@@ -59,7 +59,7 @@ export function run(argv: readonly string[]): number {
   const deployed = deployedIfKnown(parsed, contents.directory.label);
   const commits = new Set(contents.commitDirectories());
   progress.begin("reading images and streams");
-  const streams = imagesOfStreams(contents, (items) => progress.advance(items));
+  const streams = imagesOfStreams(contents, deployed.streams, (items) => progress.advance(items));
   const images = links.map((link) => {
     const neededBy = [...deployed.images.filter(({ digest }) => digest === link.name).map(({ by }) => by), ...(streams.get(link.id?.toHex() ?? "") ?? [])];
     const listed = describe(contents, link, references.filter(({ entry }) => entry === link.name).map(({ name }) => name), neededBy, commits);

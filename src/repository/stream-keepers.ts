@@ -10,11 +10,11 @@ import { openFile } from "./repository.ts";
 import { readStream } from "./stream-file.ts";
 
 /**
- * The references below `streams/refs` that lead to an image, by the image's id in hexadecimal digits; their paths. Followed is, as
- * composefs-rs does it, whatever has a link in `streams/`. A stream that cannot be read leads nowhere.
- * @param advance is told of each stream that was read
+ * What leads to an image by way of streams, by the image's id in hexadecimal digits: paths of references below `streams/refs`, and what
+ * else names a stream. Followed is, as composefs-rs does it, whatever has a link in `streams/`. A stream that cannot be read leads nowhere.
+ * @param others names of streams that something outside the repository needs @param advance is told of each stream that was read
  */
-export function imagesOfStreams(contents: RepositoryContents, advance: (items: number) => void): ReadonlyMap<string, readonly string[]> {
+export function imagesOfStreams(contents: RepositoryContents, others: readonly { readonly name: string; readonly by: string }[], advance: (items: number) => void): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   const images = new Set(contents.category("images").links.flatMap(({ id }) => (id === undefined ? [] : [id.toHex()])));
   const { links, references } = contents.category("streams");
@@ -22,12 +22,12 @@ export function imagesOfStreams(contents: RepositoryContents, advance: (items: n
   const linked = new Map([...streams.values()].map((id) => [id.toHex(), id]));
   const leadsOn = (hex: string): boolean => images.has(hex) || linked.has(hex);
   const known = new Map<string, readonly string[]>();
-  for (const { entry, path } of references) {
-    const start = entry === undefined ? undefined : streams.get(entry)?.toHex();
+  for (const { name, by } of [...references.map(({ entry, path }) => ({ name: entry, by: path })), ...others]) {
+    const start = name === undefined ? undefined : streams.get(name)?.toHex();
     const reached = new Set(start === undefined ? [] : [start]);
     // a set takes more while it is gone through
     for (const hex of reached) {
-      if (images.has(hex)) found.set(hex, [...(found.get(hex) ?? []), path]);
+      if (images.has(hex)) found.set(hex, [...(found.get(hex) ?? []), by]);
       const id = linked.get(hex);
       if (id === undefined) continue;
       let next = known.get(hex);

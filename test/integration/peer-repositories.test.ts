@@ -126,6 +126,20 @@ for (const [archive, kind] of Object.entries(MADE)) {
   });
 }
 
+test("what bootc's record of a deployment names stays as its tag had kept it", () => {
+  using repository = new TestRepository("sha512-v1", "bootc-oci-sha512-v1");
+  const { kept, dropped: [tag = ""] } = makersGc("bootc-oci-sha512-v1");
+  const images = (): { readonly name: string; readonly neededBy: readonly string[] }[] => repository.json("image ls").value["images"] as { name: string; neededBy: string[] }[];
+  const image = images().find(({ neededBy }) => neededBy.includes(tag))?.name ?? "";
+  // as deployments have it that are older than bootc's tags
+  rmSync(repository.at(tag));
+  const origin = `state/deploy/${image}/${image}.origin`;
+  repository.write(origin, `[boot]\nboot_type = bls\n\n[image]\nmanifest_digest = ${tag.replace(/^.*%2Fbootc-/, "")}\n`);
+  expect(images().find(({ name }) => name === image)?.neededBy).toContain(join(repository.top, origin));
+  expect(repository.json("gc --no-boot-entries").exit).toBe(0);
+  expect(pathsOf(repository)).toEqual(kept.filter((path) => path !== tag));
+});
+
 test("a file of bootc's own storage is left alone", () => {
   using repository = new TestRepository("sha512-v1", "bootc-oci-sha512-v1");
   mkdirSync(repository.at("bootc/storage/overlay"), { recursive: true });
