@@ -10,8 +10,9 @@ import type { Fsck, FsckWatcher } from "../repository/fsck.ts";
 import type { LinkFindings } from "../repository/fsck-links.ts";
 import { objectsNeeded, readImageFile } from "../repository/image-file.ts";
 import { ObjectSource } from "../repository/object-source.ts";
-import { openStaged, placeObject, removeTemporary, replaceImageLink, stageObject } from "../repository/repair.ts";
+import { removeTemporary, replaceImageLink, Replacements } from "../repository/repair.ts";
 import { openFile } from "../repository/repository.ts";
+import { writeFacts } from "../repository/write-errors.ts";
 
 export interface Repaired {
   /** Findings after the repair. */
@@ -19,6 +20,10 @@ export interface Repaired {
   readonly paths: readonly string[];
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
+
+const REASONS = {
+  "wrong content": "what the source has there has other content", "unreadable": "what the source has there cannot be read", "no fs-verity": "the copy cannot have fs-verity on this filesystem",
+} as const;
 
 const pathOf = (hex: string): string => `objects/${hex.slice(0, 2)}/${hex.slice(2)}`;
 
@@ -30,7 +35,7 @@ export function repairAll(fsck: Fsck, links: LinkFindings, from: string, watcher
     using drafts = new Drafts(fsck.contents.directory);
     return new Repair(fsck, source, drafts, watcher).run(links);
   } catch (error) {
-    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be repaired", cause: error });
+    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the repository cannot be repaired", ...writeFacts(fsck.contents.directory.label, error) });
     throw error;
   }
 }
@@ -40,6 +45,7 @@ class Repair {
   readonly #source: ObjectSource;
   readonly #drafts: Drafts;
   readonly #watcher: FsckWatcher;
+  readonly #replacements: Replacements;
   readonly #paths: string[] = [];
   readonly #unlinked: { readonly path: string; readonly reason: string }[] = [];
   readonly #failed = new Map<string, string>();
@@ -50,6 +56,7 @@ class Repair {
     this.#fsck = fsck;
     this.#source = source;
     this.#drafts = drafts;
+    this.#replacements = new Replacements(fsck.contents, drafts.directory, fsck.requireVerity ? "required" : "tried");
     this.#watcher = watcher;
   }
 
@@ -68,12 +75,14 @@ class Repair {
         else if (size !== undefined) this.#place(hex, size);
         this.#watcher.advance(1);
       }
+      this.#replacements.place();
     }
     for (const [hex, { size, needs }] of this.#images) {
       const lacking = needs.filter((need) => objects.bad.has(need)).length;
       if (lacking > 0 && objects.bad.get(hex)?.fault === "missing") this.#failed.set(hex, `it is an image, and ${lacking} of its objects are missing too`);
       else this.#place(hex, size);
     }
+    this.#replacements.place();
     for (const { path, digest, needs } of wrongLinks) {
       if (objects.bad.has(digest) || needs.some((need) => objects.bad.has(need))) continue;
       try {
@@ -93,7 +102,7 @@ class Repair {
 
   /** Looks for a good copy. @returns its size, or undefined where there is none */
   #stage(hex: string): number | undefined {
-    const { contents, objects, requireVerity } = this.#fsck;
+    const { objects } = this.#fsck;
     const id = Uint8Array.fromHex(hex);
     let reason = objects.bad.get(hex)?.fault === "type" ? "something that is no file has its name" : "the source does not have it";
     if (objects.bad.get(hex)?.fault !== "type") {
@@ -101,27 +110,29 @@ class Repair {
       const sizeOf = (other: string): number | undefined => objects.wanted.get(other) ?? objects.size(Uint8Array.fromHex(other));
       const sizes = new Set([...objects.bad.keys()].map(sizeOf).filter((size) => size !== undefined));
       for (const candidate of this.#source.candidates(id, sizeOf(hex), sizes)) {
-        const { result, size } = stageObject(contents, id, candidate, sizeOf(hex), requireVerity ? "required" : "tried", this.#drafts.directory);
+        const { result, size } = this.#replacements.stage(id, candidate, sizeOf(hex));
         if (result === "staged") return size;
-        reason = result === "wrong content" ? "what the source has there has other content" : "the copy cannot have fs-verity on this filesystem";
+        reason = REASONS[result];
       }
     }
     this.#failed.set(hex, reason);
     return undefined;
   }
 
+  /** With the next ones that are ready. */
   #place(hex: string, size: number): void {
-    const { contents, objects } = this.#fsck;
+    const { objects } = this.#fsck;
     const id = Uint8Array.fromHex(hex);
-    placeObject(contents, id, this.#drafts.directory);
-    objects.bad.delete(hex);
-    objects.put(id, size);
-    this.#paths.push(pathOf(hex));
+    this.#replacements.add(id, size, () => {
+      objects.bad.delete(hex);
+      objects.put(id, size);
+      this.#paths.push(pathOf(hex));
+    });
   }
 
   /** An image waits for its objects. */
   #hold(hex: string, size: number): void {
-    using file = openStaged(Uint8Array.fromHex(hex), this.#drafts.directory);
+    using file = this.#replacements.open(Uint8Array.fromHex(hex));
     this.#images.set(hex, { size, needs: this.#needsOf(file) });
   }
 

@@ -103,6 +103,7 @@ export function run(argv: readonly string[]): number {
   if (threads !== undefined && !/^[1-9]\d{0,2}$/.test(threads)) throw usage(`--threads is a number from 1 to 999, not ${JSON.stringify(threads)}`);
   const reference = parsed.value("name");
   if (reference !== undefined) checkReference(reference);
+  if (parsed.flag("print-karg") && parsed.flag("json")) throw usage("--print-karg prints the argument alone: leave out one of it and --json, whose field karg has it too");
   const made = parsed.flag("digest-only") ? onlyDigest(parsed, path) : create(parsed, path, reference);
   report(parsed, made, reference);
   return 0;

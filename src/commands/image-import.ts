@@ -9,8 +9,9 @@ import { demandsVerity } from "../repository/fsck.ts";
 import { objectsNeeded } from "../repository/image-file.ts";
 import { ObjectSource } from "../repository/object-source.ts";
 import { checkReference, checkReferenceFree, publishImage } from "../repository/publish.ts";
-import { hasContent, placeObject, replaceObject, stageObject } from "../repository/repair.ts";
+import { hasContent, Replacements } from "../repository/repair.ts";
 import { openFile, requireWritable } from "../repository/repository.ts";
+import { writeFacts } from "../repository/write-errors.ts";
 import { pathText } from "../tree/diff.ts";
 import { type CommandHelp, parseArguments, printable } from "../terminal/index.ts";
 import { objectPath } from "../tree/index.ts";
@@ -64,6 +65,7 @@ export function run(argv: readonly string[]): number {
   const from = parsed.value("objects");
   try {
     using drafts = new Drafts(contents.directory);
+    const replacements = new Replacements(contents, drafts.directory, verity);
     let copied = 0;
     if (from !== undefined && missing.size > 0) {
       using source = new ObjectSource(from);
@@ -72,12 +74,11 @@ export function run(argv: readonly string[]): number {
       for (const [hex, { size, path: file }] of [...missing]) {
         const id = Uint8Array.fromHex(hex);
         for (const candidate of source.candidates(id, size, sizes)) {
-          const staged = stageObject(contents, id, candidate, size, verity, drafts.directory);
+          const staged = replacements.stage(id, candidate, size);
           if (staged.result !== "staged") continue;
           if (staged.size !== size) throw lie(path, file, size, staged.size);
-          placeObject(contents, id, drafts.directory);
+          replacements.add(id, size, () => (copied += 1));
           missing.delete(hex);
-          copied += 1;
           break;
         }
         progress.advance(1, size);
@@ -88,7 +89,10 @@ export function run(argv: readonly string[]): number {
       const named = [...missing].slice(0, MOST_NAMED).map(([hex, { path: file }]) => ["missing", `objects/${hex.slice(0, 2)}/${hex.slice(2)}  (${file})`] as const);
       throw new SealrootError("SR-E546", { details: [["image", path], ...named, ...(missing.size > named.length ? [["…", `and ${missing.size - named.length} more`] as const] : [])] });
     }
-    store(contents, image, operand, verity, drafts);
+    store(contents, image, operand, replacements);
+    progress.begin("waiting for the disk");
+    replacements.place();
+    progress.clear();
     publishImage(contents.directory, image.digest, reference, drafts.directory);
     const argument = imageArgument(image.format, image.hash, image.digest, verity !== "required", false);
     if (parsed.flag("json")) printJson({ digest: image.digest, algorithm: image.hash, format: image.format, argument, reference: reference ?? null, copied, missing: [...missing.keys()] });
@@ -96,7 +100,7 @@ export function run(argv: readonly string[]): number {
     if (missing.size > 0) printError(`sealroot: ${missing.size} objects that ${printable(path)} needs are missing\n`);
     return 0;
   } catch (error) {
-    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the image cannot be stored", cause: error });
+    if (error instanceof SyscallError) throw new SealrootError("SR-E548", { summary: "the image cannot be stored", ...writeFacts(contents.directory.label, error) });
     throw error;
   }
 }
@@ -152,14 +156,16 @@ function isRight(file: Descriptor, id: Uint8Array, algorithm: "sha256" | "sha512
     measured = measureVerity(file);
   }
   if (measured.kind === "digest" && measured.algorithm === algorithm) return measured.digest === id.toHex();
-  return verity === "tried" && hasContent(file, statAt(file).size, algorithm, id);
+  return verity === "tried" && hasContent(file, statAt(file).size, algorithm, id) === true;
 }
 
-function store(contents: RepositoryContents, { digest, bytes: image }: ReadOperand, operand: ImageOperand, verity: "required" | "tried", drafts: Drafts): void {
+/** With the objects that wait. */
+function store(contents: RepositoryContents, { digest, bytes: image }: ReadOperand, operand: ImageOperand, replacements: Replacements): void {
   const id = Uint8Array.fromHex(digest);
   // the bytes are read once more, and compared with the digest while they are copied
   using again = openImageFile(operand.file.path);
-  const { result } = replaceObject(contents, id, again, image.length, verity, drafts.directory);
-  if (result === "wrong content") throw new SealrootError("SR-E547", { summary: "the file changed while it was read", details: [["file", operand.text]] });
+  const { result } = replacements.stage(id, again, image.length);
+  if (result === "wrong content" || result === "unreadable") throw new SealrootError("SR-E547", { summary: "the file changed while it was read", details: [["file", operand.text]] });
   if (result === "no fs-verity") throw new SealrootError("SR-E548", { summary: "the repository demands fs-verity, and its filesystem has none", details: [["repository", contents.directory.label]] });
+  replacements.add(id, image.length, () => undefined);
 }

@@ -4,10 +4,11 @@ import { availableParallelism } from "node:os";
 import { descriptorDigest, encodeDescriptor, MerkleTree } from "../fsverity/index.ts";
 import { Descriptor, SyscallError } from "../linux/index.ts";
 import { closeRaw, type FileStatus, statNameRaw, FileStatus as Status } from "../linux/names.ts";
+import { SourceError } from "../repository/content-copier.ts";
 import { ObjectWriter } from "../repository/object-writer.ts";
 import type { Inode } from "../tree/index.ts";
 import { type ContentSink, ContentFailure, type Deliver } from "./read.ts";
-import { HOW, KIND, PART, Ring, type Setup, STATE } from "./ring.ts";
+import { FAILED, HOW, KIND, PART, Ring, type Setup, STATE } from "./ring.ts";
 import { Work } from "./work.ts";
 
 /** A file of more bytes is hashed in parts by all threads; its holes are read. */
@@ -117,12 +118,13 @@ export class Contents implements ContentSink, Disposable {
         return;
       }
       const digest = this.#hashParts(inode, hashed.fd, size);
-      if (!unchanged()) throw new ContentFailure(inode, true);
+      if (!unchanged()) throw new ContentFailure(inode, "changed");
       const how = copy === undefined || this.#writer === undefined ? "hashed" : this.#writer.finishFilled(hashed, size, digest).how;
       this.#deliver(inode, digest, how, size);
     } catch (error) {
       if (error instanceof ContentFailure) throw error;
-      throw error instanceof SyscallError ? new ContentFailure(inode, false, error) : new ContentFailure(inode, true);
+      if (!(error instanceof SyscallError)) throw new ContentFailure(inode, "changed");
+      throw new ContentFailure(inode, this.#writer === undefined || error instanceof SourceError ? "reading" : "writing", error);
     }
   }
 
@@ -185,9 +187,10 @@ export class Contents implements ContentSink, Disposable {
 
   #failure(slot: number, inode: Inode, text: Uint8Array): ContentFailure {
     const errno = this.#ring.get(slot, "errno");
-    if (this.#ring.get(slot, "changed") === 1) return new ContentFailure(inode, true);
+    const failed = this.#ring.get(slot, "failed");
+    if (failed === FAILED.changed) return new ContentFailure(inode, "changed");
     // the message has the errno's words already
-    return new ContentFailure(inode, false, new SyscallError(new TextDecoder().decode(text).replace(/: E[A-Z]+( \(.*\))?$/, ""), errno));
+    return new ContentFailure(inode, failed === FAILED.writing ? "writing" : "reading", new SyscallError(new TextDecoder().decode(text).replace(/: E[A-Z]+( \(.*\))?$/, ""), errno));
   }
 
   #deliver(inode: Inode, digest: Uint8Array, how: keyof typeof HOW, bytes: number): void {

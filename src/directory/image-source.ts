@@ -4,7 +4,7 @@ import { type Descriptor, ERRNO, HERE, isErrno, makeDirectory, O, openPath } fro
 import { ObjectStore } from "../repository/object-store.ts";
 import type { Tree } from "../tree/index.ts";
 import { Contents } from "./contents.ts";
-import { type ContentSink, readDirectory } from "./read.ts";
+import { type ContentSink, ContentFailure, readDirectory } from "./read.ts";
 import type { Recipe } from "./recipe.ts";
 
 export interface SourceOptions {
@@ -40,6 +40,8 @@ export function readSource(source: Descriptor, recipe: Recipe, { store, threads,
       });
       return contents;
     }, found);
+  } catch (error) {
+    throw error instanceof ContentFailure && store !== undefined ? store.failed(error.cause) : error;
   } finally {
     if (contents !== undefined) threadsUsed?.(contents.threads);
     contents?.[Symbol.dispose]();

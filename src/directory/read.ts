@@ -33,13 +33,13 @@ export interface ContentSink {
 /** A sink could not do its work; it knows the inode, and readDirectory() its path. */
 export class ContentFailure extends Error {
   readonly inode: Inode;
-  /** The file is not what it was when it was opened. */
-  readonly fileChanged: boolean;
+  /** Of the file, or of the store, which the sink's owner knows; "changed": the file is not what it was when it was opened. */
+  readonly failed: "reading" | "writing" | "changed";
 
-  constructor(inode: Inode, fileChanged: boolean, cause?: unknown) {
+  constructor(inode: Inode, failed: "reading" | "writing" | "changed", cause?: unknown) {
     super("the content of a file cannot be had", cause === undefined ? undefined : { cause });
     this.inode = inode;
-    this.fileChanged = fileChanged;
+    this.failed = failed;
   }
 }
 
@@ -51,7 +51,8 @@ export type Found = () => void;
 /**
  * @param source a directory, opened for reading and not listed before
  * @param makeSink given what takes the digests
- * @throws SealrootError SR-E520 when something cannot be read, SR-E521 when it changed meanwhile, SR-E522 when the tree lacks what the recipe needs
+ * @throws SealrootError SR-E520 when something cannot be read, SR-E521 when it changed meanwhile, SR-E522 when the tree lacks what the recipe needs;
+ * ContentFailure when the sink cannot write
  */
 export function readDirectory(source: Descriptor, recipe: Recipe, makeSink: (deliver: Deliver) => ContentSink, found: Found = () => undefined): Tree {
   return new Reader(source, recipe, makeSink, found).read();
@@ -119,9 +120,9 @@ class Reader {
       }
       this.#sink.drain();
     } catch (error) {
-      if (!(error instanceof ContentFailure)) throw error;
+      if (!(error instanceof ContentFailure) || error.failed === "writing") throw error;
       const path = shownPath(this.#source.label, this.#builder.seal().path(error.inode));
-      throw error.fileChanged ? changed(path) : located(path, error.cause);
+      throw error.failed === "changed" ? changed(path) : located(path, error.cause);
     } finally {
       for (const frame of this.#frames) if (frame.owned) frame.descriptor.close();
     }

@@ -15,8 +15,11 @@ export const KIND = { file: 1, part: 2 } as const;
 /** How storing ended: see StoredObject. */
 export const HOW = { hashed: 0, present: 1, placed: 2, staged: 3, replaced: 4 } as const;
 
+/** What went wrong in a slot that failed: reading, or writing what was read; or the file was written to meanwhile. */
+export const FAILED = { reading: 0, writing: 1, changed: 2 } as const;
+
 const FIELDS = 16;
-const F = { state: 0, kind: 1, fd: 2, tag: 3, sizeLow: 4, sizeHigh: 5, offsetLow: 6, offsetHigh: 7, changeLow: 8, changeHigh: 9, changeNanoseconds: 10, sparse: 11, resultLength: 12, how: 13, changed: 14, errno: 15 } as const;
+const F = { state: 0, kind: 1, fd: 2, tag: 3, sizeLow: 4, sizeHigh: 5, offsetLow: 6, offsetHigh: 7, changeLow: 8, changeHigh: 9, changeNanoseconds: 10, sparse: 11, resultLength: 12, how: 13, failed: 14, errno: 15 } as const;
 const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, objects: 4, staging: 5, verity: 6, threads: 7 } as const;
 const CONTROL = 16;
 const HALF = 0x1_0000_0000;

@@ -3,10 +3,10 @@
 import { treeBlockSpan } from "../fsverity/index.ts";
 import { ERRNO, SyscallError } from "../linux/index.ts";
 import { closeRaw, FileStatus, statNameRaw } from "../linux/names.ts";
-import { FileChanged } from "../repository/content-copier.ts";
+import { FileChanged, SourceError } from "../repository/content-copier.ts";
 import { ContentHasher } from "../repository/content-hasher.ts";
 import { ObjectWriter } from "../repository/object-writer.ts";
-import { HOW, KIND, RESULT_ROOM, type Ring, STATE } from "./ring.ts";
+import { FAILED, HOW, KIND, RESULT_ROOM, type Ring, STATE } from "./ring.ts";
 
 export class Work {
   readonly #ring: Ring;
@@ -27,8 +27,6 @@ export class Work {
   /** Never throws: what went wrong is in the slot. */
   perform(slot: number): void {
     const ring = this.#ring;
-    ring.set(slot, "changed", 0);
-    ring.set(slot, "errno", 0);
     const file = ring.get(slot, "kind") === KIND.file;
     let state: number = STATE.done;
     try {
@@ -36,11 +34,9 @@ export class Work {
       else this.#part(slot);
     } catch (error) {
       state = STATE.failed;
-      if (error instanceof FileChanged) ring.set(slot, "changed", 1);
-      else {
-        ring.set(slot, "errno", error instanceof SyscallError ? error.errno : ERRNO.EIO);
-        this.#result(slot, new TextEncoder().encode(error instanceof Error ? error.message : String(error)).subarray(0, RESULT_ROOM));
-      }
+      ring.set(slot, "failed", error instanceof FileChanged ? FAILED.changed : this.#writer === undefined || error instanceof SourceError ? FAILED.reading : FAILED.writing);
+      ring.set(slot, "errno", error instanceof SyscallError ? error.errno : ERRNO.EIO);
+      this.#result(slot, new TextEncoder().encode(error instanceof Error ? error.message : String(error)).subarray(0, RESULT_ROOM));
     }
     if (file) closeRaw(ring.get(slot, "fd"));
     ring.finish(slot, state);

@@ -53,6 +53,9 @@ export interface FilesystemFacts {
   /** Blocks, and those free for whoever is not root. */
   readonly blocks: number;
   readonly available: number;
+  /** 0 where they are made as they are needed. */
+  readonly inodes: number;
+  readonly freeInodes: number;
 }
 
 /** fstatfs(2). */
@@ -60,7 +63,7 @@ export function filesystemOf(file: File): FilesystemFacts {
   const buffer = new ArrayBuffer(128);
   check(rawSyscall("fstatfs", file.fd, new Uint8Array(buffer)), () => `fstatfs(${file.label})`);
   const word = (at: number): number => Number(new DataView(buffer).getBigUint64(at, true));
-  return { type: word(0), blockSize: word(8), blocks: word(16), available: word(32) };
+  return { type: word(0), blockSize: word(8), blocks: word(16), available: word(32), inodes: word(40), freeInodes: word(48) };
 }
 
 /** read(2) into the beginning of a buffer. @returns bytes, 0 at the end of the file, or minus the errno */

@@ -5,7 +5,7 @@ export const ERRNO = {
   EBUSY: 16, EEXIST: 17, EXDEV: 18, ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23, EMFILE: 24, ENOTTY: 25,
   ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, EROFS: 30, EMLINK: 31, EPIPE: 32, ERANGE: 34, ENAMETOOLONG: 36, ENOSYS: 38,
   ENOTEMPTY: 39, ELOOP: 40, ENODATA: 61, EPROTO: 71, EBADMSG: 74, EOVERFLOW: 75, EUCLEAN: 117, EMSGSIZE: 90, EOPNOTSUPP: 95,
-  ECONNREFUSED: 111, ESTALE: 116, EKEYREJECTED: 129,
+  ECONNREFUSED: 111, ESTALE: 116, EDQUOT: 122, EKEYREJECTED: 129,
 } as const;
 
 export type ErrnoName = keyof typeof ERRNO;
@@ -24,7 +24,7 @@ const WORDS: Partial<Record<ErrnoName, string>> = {
   ENOTBLK: "block device required", EBUSY: "device or resource busy", EXDEV: "a link leads out of the directory", ENODEV: "no such device or driver",
   ENOTDIR: "not a directory", EINVAL: "invalid argument", ENOTTY: "not supported by this filesystem or kernel", ENOSPC: "no space left",
   EROFS: "read-only filesystem", ENOSYS: "not in this kernel", ELOOP: "a symbolic link where none is allowed, or too many",
-  ENODATA: "no data", EOPNOTSUPP: "not supported", EUCLEAN: "structure needs cleaning", ENOMEM: "out of memory", EBADMSG: "bad message",
+  ENODATA: "no data", EOPNOTSUPP: "not supported", EUCLEAN: "structure needs cleaning", ENOMEM: "out of memory", EBADMSG: "bad message", EDQUOT: "quota used up",
 };
 
 export function errnoText(errno: number): string {

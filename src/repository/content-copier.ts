@@ -13,6 +13,9 @@ export class FileChanged extends Error {
   }
 }
 
+/** A file that is to be stored cannot be read; any other failed call is about where it is stored. */
+export class SourceError extends SyscallError {}
+
 export interface CopySource {
   readonly fd: number;
   readonly label: string;
@@ -29,12 +32,12 @@ export class ContentCopier {
     this.#hasher = hasher;
   }
 
-  /** In the cheapest way. @throws FileChanged, SyscallError */
+  /** In the cheapest way. @throws FileChanged, SourceError, SyscallError */
   copy(source: CopySource, target: Descriptor, size: number, sparse: boolean): void {
     if (!this.copyUnread(source, target, size, sparse)) this.#readAndWrite(source, target, size, sparse, undefined);
   }
 
-  /** @returns the digest of the copy @throws FileChanged, SyscallError */
+  /** @returns the digest of the copy @throws FileChanged, SourceError, SyscallError */
   copyHashed(source: CopySource, target: Descriptor, size: number, sparse: boolean): Uint8Array {
     // what is hashed is the copy, which nobody else can change
     if (!this.#reflink(source, target)) this.#readAndWrite(source, target, size, sparse, this.#hasher.begin());
@@ -77,7 +80,7 @@ export class ContentCopier {
       tree?.updateZeros(extent.start - hashed);
       for (let left = extent.end - extent.start; left > 0; ) {
         const got = readRaw(source.fd, buffer, Math.min(left, buffer.length));
-        if (got < 0) throw new SyscallError("read", -got);
+        if (got < 0) throw new SourceError("read", -got);
         if (got === 0) throw new FileChanged();
         const portion = buffer.subarray(0, got);
         tree?.update(portion);

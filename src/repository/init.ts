@@ -6,12 +6,13 @@
 import { SealrootError } from "../errors/index.ts";
 import { enableVerity } from "../linux/enable-verity.ts";
 import { directoryEntries, syncFile } from "../linux/entries.ts";
-import { Descriptor, ERRNO, HERE, makeDirectory, measureVerity, O, openAt, openPath, readUpTo, SyscallError, writeAll } from "../linux/index.ts";
+import { Descriptor, type DirectoryDescriptor, ERRNO, HERE, isErrno, makeDirectory, measureVerity, O, openAt, openPath, readUpTo, removeDirectory, SyscallError, writeAll } from "../linux/index.ts";
 import { linkDescriptorRaw, openNameRaw, renameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { META_LIMIT } from "./meta.ts";
-import { hasVerity, unwritable } from "./object-store.ts";
+import { hasVerity } from "./object-store.ts";
 import { openFile, openInside } from "./repository.ts";
 import { randomName } from "./staging.ts";
+import { unwritable } from "./write-errors.ts";
 
 export interface InitOptions {
   /** undefined: that of the objects that are there already; sha512, which bootc uses, where there are none. */
@@ -52,19 +53,46 @@ export interface InitResult {
  * @throws SealrootError SR-E523 when there is one of another kind, SR-E524 without fs-verity, SR-E525 when it cannot be written
  */
 export function initRepository(path: string, options: InitOptions): InitResult {
+  let made = false;
   try {
-    makeDirectory(HERE, path, PERMISSIONS);
+    made = makeDirectory(HERE, path, PERMISSIONS);
     using directory = openPath(path, O.RDONLY | O.DIRECTORY);
-    const existing = readExisting(directory, { ...options, algorithm: options.algorithm ?? DEFAULT_ALGORITHM });
-    if (existing !== undefined) return existing;
-    const chosen = { ...options, algorithm: chooseAlgorithm(directory, options) };
-    if (!options.insecure && !hasVerity(directory, chosen.algorithm)) throw new SealrootError("SR-E524", { details: [["directory", path]] });
-    for (const name of ["objects", "images", "streams"]) makeDirectory(directory, name, 0o755);
+    return initIn(directory, path, options);
+  } catch (error) {
+    if (made) removeIfEmpty(HERE, path);
+    if (isErrno(error, ERRNO.ENOENT) && !made) {
+      throw new SealrootError("SR-E525", {
+        summary: "there is no directory that the repository could be made in", details: [["repository", path]], cause: error,
+        meaning: "only the last part of the path is made", next: "make the directory above it, then run it again",
+      });
+    }
+    throw unwritable(path, error);
+  }
+}
+
+function initIn(directory: Descriptor, path: string, options: InitOptions): InitResult {
+  const existing = readExisting(directory, { ...options, algorithm: options.algorithm ?? DEFAULT_ALGORITHM });
+  if (existing !== undefined) return existing;
+  const chosen = { ...options, algorithm: chooseAlgorithm(directory, options) };
+  if (!options.insecure && !hasVerity(directory, chosen.algorithm)) throw new SealrootError("SR-E524", { details: [["directory", path]] });
+  const made: string[] = [];
+  try {
+    for (const name of ["objects", "images", "streams"]) if (makeDirectory(directory, name, 0o755)) made.push(name);
     const linked = writeMeta(directory, formatMeta(chosen), chosen);
     const raced = linked ? undefined : readExisting(directory, chosen);
     return raced ?? { created: true, algorithm: chosen.algorithm, secure: !options.insecure };
   } catch (error) {
-    throw unwritable(path, error);
+    for (const name of made) removeIfEmpty(directory, name);
+    throw error;
+  }
+}
+
+/** Another program may have been quicker, and use it. */
+function removeIfEmpty(parent: DirectoryDescriptor, name: string): void {
+  try {
+    removeDirectory(parent, name);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Objects that are not finished: files without a name, where they have one in our own directory, and where a sparse file has data. */
 
 import { seek, setPermissions } from "../linux/data.ts";
+import { enableVerity, type VerityEnabling } from "../linux/enable-verity.ts";
 import { Descriptor, ERRNO, O, SyscallError } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { randomName } from "./staging.ts";
@@ -65,6 +66,19 @@ export function openReadOnly({ file }: Draft): Descriptor {
   file.close();
   if (fd < 0) throw new SyscallError("open", -fd);
   return new Descriptor(fd, "a new object");
+}
+
+const ATTEMPTS = 5;
+
+/** Enables fs-verity of a file that nobody is to have open for writing. @param file opened for reading only @throws SyscallError, ETXTBSY when somebody has */
+export function seal(file: Descriptor, algorithm: "sha256" | "sha512"): Exclude<VerityEnabling, "busy"> {
+  for (let attempt = 1; ; attempt++) {
+    const enabled = enableVerity(file, algorithm);
+    if (enabled !== "busy") return enabled;
+    // a process that is being started may hold a copy of our descriptor for a moment
+    if (attempt === ATTEMPTS) throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.ETXTBSY);
+    Bun.sleepSync(attempt);
+  }
 }
 
 interface Extent {

@@ -3,15 +3,15 @@
  * of a run become permanent together: commit() has everything on the disk before it returns, and before anything names them.
  */
 
-import { SealrootError } from "../errors/index.ts";
 import { syncFilesystem } from "../linux/entries.ts";
-import { enableVerity } from "../linux/enable-verity.ts";
-import { Descriptor, ERRNO, isErrno, O, SyscallError, writeAll } from "../linux/index.ts";
+import { Descriptor, O, SyscallError, writeAll } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
 import { Arena } from "../tree/index.ts";
+import { seal } from "./object-draft.ts";
 import { closeDirectories, newDirectories, ObjectPlaces, type ObjectTarget } from "./object-places.ts";
 import { ObjectWriter, type StoredObject } from "./object-writer.ts";
 import { cleanStaging, randomName, Staging } from "./staging.ts";
+import { unwritable } from "./write-errors.ts";
 
 type Directory = Pick<Descriptor, "fd" | "label">;
 
@@ -54,14 +54,14 @@ export class ObjectStore implements Disposable {
       this.cleaned = cleanStaging(beside, prefix);
       this.#staging = Staging.make(beside, prefix);
     } catch (error) {
-      throw unwritable(objects.label, error);
+      throw this.failed(error);
     }
     const staging = this.#staging.directory;
     try {
       this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), directories: newDirectories() };
     } catch (error) {
       this.#staging[Symbol.dispose]();
-      throw unwritable(objects.label, error);
+      throw this.failed(error);
     }
     this.#writer = new ObjectWriter(this.target);
     this.#places = new ObjectPlaces(this.target);
@@ -90,7 +90,7 @@ export class ObjectStore implements Disposable {
       this.note(digest, how, bytes);
       return digest.slice();
     } catch (error) {
-      throw unwritable(this.#objects.label, error);
+      throw this.failed(error);
     }
   }
 
@@ -106,8 +106,13 @@ export class ObjectStore implements Disposable {
       for (const at of this.#stagedAt) if (this.#places.placeStaged(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
       this.#stagedAt.length = 0;
     } catch (error) {
-      throw unwritable(this.#objects.label, error);
+      throw this.failed(error);
     }
+  }
+
+  /** An error of a thread that writes, as this store's. */
+  failed(error: unknown): unknown {
+    return unwritable(this.#objects.label, error);
   }
 
   [Symbol.dispose](): void {
@@ -115,15 +120,6 @@ export class ObjectStore implements Disposable {
     this.#staging[Symbol.dispose]();
   }
 }
-
-/** Whoever writes to a store and cannot. */
-export function unwritable(path: string, error: unknown): unknown {
-  if (!(error instanceof SyscallError)) return error;
-  const summary = isErrno(error, ERRNO.ENOSPC) ? { summary: "the filesystem of the repository is full" } : {};
-  return new SealrootError("SR-E525", { ...summary, details: [["in", path]], cause: error });
-}
-
-const ATTEMPTS = 5;
 
 /**
  * Whether files on this filesystem can have fs-verity: tried on one that nobody sees. Only the filesystem's own word is a no: what fails
@@ -145,13 +141,7 @@ export function hasVerity(directory: Directory, algorithm: "sha256" | "sha512"):
     file.close();
     if (readable < 0) throw new SyscallError(`open(${file.label})`, -readable);
     using reading = new Descriptor(readable, file.label);
-    for (let attempt = 1; ; attempt++) {
-      const enabled = enableVerity(reading, algorithm);
-      if (enabled !== "busy") return enabled !== "unsupported";
-      // a process that is being started may hold a copy of our descriptor for a moment
-      if (attempt === ATTEMPTS) throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.ETXTBSY);
-      Bun.sleepSync(attempt);
-    }
+    return seal(reading, algorithm) !== "unsupported";
   } finally {
     file.close();
     if (name !== undefined) unlinkRaw(directory.fd, name);

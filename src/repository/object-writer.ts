@@ -8,12 +8,11 @@
  */
 
 import { readRaw } from "../linux/data.ts";
-import { enableVerity } from "../linux/enable-verity.ts";
 import { type Descriptor, ERRNO, measureVerity, SyscallError, writeAll } from "../linux/index.ts";
 import { linkDescriptorRaw, renameRaw, unlinkRaw } from "../linux/names.ts";
-import { ContentCopier, FileChanged } from "./content-copier.ts";
+import { ContentCopier, FileChanged, SourceError } from "./content-copier.ts";
 import { ContentHasher } from "./content-hasher.ts";
-import { type Draft, Drafts, openReadOnly } from "./object-draft.ts";
+import { type Draft, Drafts, openReadOnly, seal } from "./object-draft.ts";
 import { ObjectPlaces, type ObjectTarget } from "./object-places.ts";
 import { randomName } from "./staging.ts";
 
@@ -23,8 +22,6 @@ export interface StoredObject {
   /** "present": there was one; "placed": it is in objects/; "staged": it is to be moved there; "replaced": it took the place of a damaged one. */
   readonly how: "present" | "placed" | "staged" | "replaced";
 }
-
-const ATTEMPTS = 5;
 
 export class ObjectWriter {
   readonly #target: ObjectTarget;
@@ -43,7 +40,7 @@ export class ObjectWriter {
 
   /**
    * Stores the content of an open file, from its beginning.
-   * @param unchanged asked before the object gets a name @throws FileChanged, SyscallError
+   * @param unchanged asked before the object gets a name @throws FileChanged; SourceError; SyscallError when the store cannot be written to
    */
   store(fd: number, size: number, sparse: boolean, unchanged: () => boolean): StoredObject {
     if (!this.#target.verity && !sparse && size <= this.#hasher.buffer.length) return this.#storeSmall(fd, size, unchanged);
@@ -86,7 +83,7 @@ export class ObjectWriter {
     const tree = this.#hasher.begin();
     for (let done = 0; done < size; ) {
       const got = readRaw(fd, buffer.subarray(done), size - done);
-      if (got < 0) throw new SyscallError("read", -got);
+      if (got < 0) throw new SourceError("read", -got);
       if (got === 0) throw new FileChanged();
       done += got;
     }
@@ -109,14 +106,7 @@ export class ObjectWriter {
   /** Verity on, digest from the kernel, name. */
   #seal(temporary: Draft, size: number): StoredObject {
     using file = openReadOnly(temporary);
-    for (let attempt = 1; ; attempt++) {
-      const enabled = enableVerity(file, this.#target.algorithm);
-      if (enabled === "enabled" || enabled === "already") break;
-      if (enabled === "unsupported") throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.EOPNOTSUPP);
-      // a process that is being started may hold a copy of our descriptor for a moment
-      if (attempt === ATTEMPTS) throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.ETXTBSY);
-      Bun.sleepSync(attempt);
-    }
+    if (seal(file, this.#target.algorithm) === "unsupported") throw new SyscallError("ioctl(FS_IOC_ENABLE_VERITY)", ERRNO.EOPNOTSUPP);
     const measured = measureVerity(file);
     if (measured.kind !== "digest" || measured.algorithm !== this.#target.algorithm) throw new SyscallError("ioctl(FS_IOC_MEASURE_VERITY)", ERRNO.ENODATA);
     const digest = Uint8Array.fromHex(measured.digest);

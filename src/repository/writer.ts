@@ -9,11 +9,12 @@ import { type Descriptor, makeDirectory, measureVerity, O, openPath, writeAll } 
 import { lockFile } from "../linux/lock.ts";
 import { openName } from "../linux/names.ts";
 import type { RepositoryMeta } from "./meta.ts";
-import { ObjectStore, unwritable } from "./object-store.ts";
+import { ObjectStore } from "./object-store.ts";
 import { OWN, RECIPES, STAGING } from "./own.ts";
 import { publishImage } from "./publish.ts";
 import { openFile, Repository, requireWritable } from "./repository.ts";
 import { randomName } from "./staging.ts";
+import { unwritable } from "./write-errors.ts";
 
 /** What images of a repository are made with. @throws SealrootError SR-E202 when meta.json is missing or does not say */
 export function repositorySettings({ meta }: Repository, path: string): RepositoryMeta & { readonly format: "v0" | "v1" | "v2" } {
@@ -75,8 +76,8 @@ export class RepositoryWriter implements Disposable {
     const hex = digest.toHex();
     const top = this.repository.directory;
     try {
-      if (recipe !== undefined) this.#writeRecipe(hex, recipe);
       this.objects.commit();
+      if (recipe !== undefined) this.#writeRecipe(hex, recipe);
       publishImage(top, hex, reference, { fd: this.objects.target.staging, label: STAGING });
     } catch (error) {
       throw unwritable(top.label, error);

@@ -132,8 +132,27 @@ describe("a repository", () => {
     const path = join(scratch.path, "secure");
     const { exit, stderr } = run("repo", "init", path);
     expectOneBlock(stderr, "SR-E524");
-    expect([exit, existsSync(join(path, "meta.json"))]).toEqual([CATALOGUE["SR-E524"].exit, false]);
+    expect([exit, existsSync(path)]).toEqual([CATALOGUE["SR-E524"].exit, false]);
     expect(stderr).toContain("--insecure");
+    // a directory that somebody else has made stays, as it was
+    mkdirSync(path);
+    expectOneBlock(run("repo", "init", path).stderr, "SR-E524");
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test("is made in a directory that is there", () => {
+    const { exit, stderr } = run("repo", "init", "--insecure", join(scratch.path, "a/b/c"));
+    expectOneBlock(stderr, "SR-E525");
+    expect(exit).toBe(CATALOGUE["SR-E525"].exit);
+    expect(stderr).toContain("make the directory above it");
+    expect(stderr).not.toContain("an object");
+    expect(existsSync(join(scratch.path, "a"))).toBe(false);
+  });
+
+  test("and what is printed: the argument alone, or JSON with it", () => {
+    const { exit, stdout, stderr } = run("image", "create", "--digest-only", "--print-karg", "--json", "--recipe", "composefs-rs", fixed);
+    expectOneBlock(stderr, "SR-E100");
+    expect([exit, stdout]).toEqual([CATALOGUE["SR-E100"].exit, ""]);
   });
 
   test("gets an image with all of its objects, a name, and its recipe beside it", () => {

@@ -55,7 +55,7 @@ const SIDE_DOORS = [
   "mount/composefs.ts",
   "boot/trusted-keys.ts", "ostree/ed25519.ts", "ostree/gvariant-write.ts", "ostree/secret-keys.ts", "repository/commits.ts", "repository/evidence-files.ts", "repository/check-object.ts", "repository/contents.ts", "repository/drafts.ts", "repository/fsck.ts", "repository/fsck-links.ts",
   "repository/gc.ts", "repository/gc-mark.ts", "repository/gc-sweep.ts", "repository/id-set.ts", "repository/image-file.ts", "repository/object-name.ts", "repository/object-source.ts", "repository/publish.ts", "repository/repair.ts", "repository/repository.ts", "repository/stream-keepers.ts",
-  "deployments/mount-table.ts", "linux/data.ts", "linux/enable-verity.ts", "initramfs/damage.ts", "initramfs/uki.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "linux/pieces.ts", "repository/content-copier.ts", "repository/content-hasher.ts", "repository/init.ts", "repository/object-places.ts", "repository/object-store.ts", "repository/object-writer.ts", "repository/writer.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
+  "deployments/mount-table.ts", "linux/data.ts", "linux/enable-verity.ts", "initramfs/damage.ts", "initramfs/uki.ts", "linux/entries.ts", "linux/lock.ts", "linux/names.ts", "linux/pieces.ts", "repository/content-copier.ts", "repository/content-hasher.ts", "repository/init.ts", "repository/object-places.ts", "repository/object-store.ts", "repository/object-writer.ts", "repository/write-errors.ts", "repository/writer.ts", "linux/terminal.ts", "terminal/progress.ts", "tree/diff.ts",
   "trust/deployment.ts", "trust/digest-message.ts",
 ];
 

@@ -227,8 +227,23 @@ describe("changes while reading", () => {
     using place = new TemporaryDirectory();
     writeFileSync(join(place.path, "file"), "x".repeat(100));
     using source = openPath(place.path, O.RDONLY | O.DIRECTORY);
-    const sink: ContentSink = { add: (inode) => { throw new ContentFailure(inode, false, new Error("no")); }, drain: () => undefined };
+    const sink: ContentSink = { add: (inode) => { throw new ContentFailure(inode, "reading", new Error("no")); }, drain: () => undefined };
     expect(codeOf(() => readDirectory(source, MKCOMPOSEFS, () => sink))).toBe(`SR-E520 ${join(place.path, "file")}`);
+  });
+
+  test("one that cannot write is not the file's fault", () => {
+    using place = new TemporaryDirectory();
+    writeFileSync(join(place.path, "file"), "x".repeat(100));
+    using source = openPath(place.path, O.RDONLY | O.DIRECTORY);
+    const store = { objects: -1, staging: -1, verity: false, directories: new Int32Array(new SharedArrayBuffer(1024)) };
+    const failure = ((): unknown => {
+      try {
+        return readDirectory(source, MKCOMPOSEFS, (deliver) => new Contents({ algorithm: "sha256", store, threads: 1, deliver }));
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(failure instanceof ContentFailure && failure.failed).toBe("writing");
   });
 });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
 import { lockFile } from "../../../src/linux/lock.ts";
 import { O, openPath } from "../../../src/linux/index.ts";
-import { FileChanged } from "../../../src/repository/content-copier.ts";
+import { FileChanged, SourceError } from "../../../src/repository/content-copier.ts";
 import { ObjectStore } from "../../../src/repository/object-store.ts";
 import { ObjectWriter } from "../../../src/repository/object-writer.ts";
 import { cleanStaging } from "../../../src/repository/staging.ts";
@@ -120,6 +120,16 @@ describe("objects", () => {
       using file = openPath(path, O.RDONLY);
       expect(() => writer.store(file.fd, 2_000_001, false, yes)).toThrow(FileChanged);
       store.commit();
+    });
+    expect([place.names(), readdirSync(place.own)]).toEqual([[], []]);
+  });
+
+  test("of files that cannot be read are not made, and that is not the store's fault", () => {
+    using place = new Place();
+    const path = place.file("f", new Uint8Array(2_000_000));
+    place.store((_, writer) => {
+      using file = openPath(path, O.WRONLY);
+      expect(() => writer.store(file.fd, 100, false, yes)).toThrow(SourceError);
     });
     expect([place.names(), readdirSync(place.own)]).toEqual([[], []]);
   });

@@ -1,0 +1,48 @@
+/** What keeps a repository from being written to, for people: which filesystem, what is left on it, what to do. */
+
+import { readFileSync } from "node:fs";
+import { type ErrorFacts, SealrootError } from "../errors/index.ts";
+import { filesystemOf } from "../linux/data.ts";
+import { ERRNO, O, openPath, statAt, SyscallError } from "../linux/index.ts";
+
+const AGAIN = "then run it again: nothing was published, and what is there already is kept";
+
+const WORDS: Readonly<Record<number, Pick<ErrorFacts, "summary" | "meaning" | "next">>> = {
+  [ERRNO.ENOSPC]: { summary: "the filesystem of the repository is full", meaning: "it has no room, or no inodes, for another file", next: `make room there, or remove what no image needs (sealroot gc), ${AGAIN}` },
+  [ERRNO.EDQUOT]: { summary: "the quota on the filesystem of the repository is used up", meaning: "this user, group or project may not have more files or bytes there", next: `raise the quota, or remove something, ${AGAIN}` },
+  [ERRNO.EIO]: { summary: "the filesystem of the repository fails", meaning: "its disk, or what connects it, did not take what was written", next: `look at the kernel's messages (dmesg) and at the disk, ${AGAIN}` },
+  [ERRNO.EROFS]: { summary: "the filesystem of the repository is read-only", meaning: "it is mounted so, or became so after an error", next: `remount it read-write, ${AGAIN}` },
+};
+
+/** Facts of an error that says so: for the code that the command has for it. @param path of the repository, or of a directory in it */
+export function writeFacts(path: string, error: SyscallError): ErrorFacts {
+  return { ...WORDS[error.errno], details: [["in", path], ...filesystemDetails(path)], cause: error };
+}
+
+/** Whoever writes to a store and cannot. */
+export function unwritable(path: string, error: unknown): unknown {
+  return error instanceof SyscallError ? new SealrootError("SR-E525", writeFacts(path, error)) : error;
+}
+
+/** Nothing where it cannot be had: the error itself counts. */
+function filesystemDetails(path: string): readonly (readonly [string, string])[] {
+  try {
+    using directory = openPath(path, O.PATH);
+    const { available, blockSize, inodes, freeInodes } = filesystemOf(directory);
+    const mount = mountPoint(readFileSync("/proc/self/mountinfo", "latin1"), statAt(directory).mountId);
+    // filesystems that make inodes as they need them count none
+    const free: readonly [string, string] = ["free", `${available * blockSize} bytes${inodes === 0 ? "" : `, ${freeInodes} inodes`}`];
+    return mount === undefined ? [free] : [["filesystem", mount], free];
+  } catch (error) {
+    // readFileSync's are of another class
+    if (!(error instanceof Error)) throw error;
+    return [];
+  }
+}
+
+/** proc(5), mountinfo: the id, three fields, the mount point with octal escapes. */
+function mountPoint(text: string, id: number): string | undefined {
+  const field = text.split("\n").find((line) => line.startsWith(`${id} `))?.split(" ")[4];
+  if (field === undefined) return undefined;
+  return Buffer.from(field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))), "latin1").toString();
+}
