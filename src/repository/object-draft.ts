@@ -27,6 +27,16 @@ export class Drafts {
     return draft;
   }
 
+  /** A file that has its name from the beginning. @returns undefined where there is one of that name @throws SyscallError */
+  create(directory: number, name: string): Descriptor | undefined {
+    const fd = openNameRaw(directory, name, O.RDWR | O.CREAT | O.EXCL, PERMISSIONS);
+    if (fd === -ERRNO.EEXIST) return undefined;
+    if (fd < 0) throw new SyscallError(`openat(${name})`, -fd);
+    const file = new Descriptor(fd, "a new object");
+    if (this.#masked) setPermissions(file, PERMISSIONS);
+    return file;
+  }
+
   #make(): Draft {
     if (this.#unnamed) {
       const fd = openNameRaw(this.#staging, ".", O.RDWR | O.TMPFILE, PERMISSIONS);

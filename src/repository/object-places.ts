@@ -1,12 +1,13 @@
 /**
- * `objects/` while it is being written to: its 256 directories, what has an object's name there already, and the names that objects get.
+ * `objects/` while it is being written to: its 256 directories, what has an object's name there already, and the names that objects get,
+ * at once or from a staging directory with the same 256.
  * Works on numbers of descriptors, because several threads of the process share them.
  */
 
 import { enableVerity } from "../linux/enable-verity.ts";
 import { readRaw } from "../linux/data.ts";
 import { Descriptor, ERRNO, makeDirectory, measureVerity, O, SyscallError } from "../linux/index.ts";
-import { closeRaw, FileStatus, linkDescriptorRaw, openName, openNameRaw, renameRaw, statNameRaw, unlinkRaw } from "../linux/names.ts";
+import { closeRaw, FileStatus, linkDescriptorRaw, openNameRaw, renameRaw, statNameRaw, unlinkRaw } from "../linux/names.ts";
 import { ContentHasher } from "./content-hasher.ts";
 
 export interface ObjectTarget {
@@ -17,11 +18,17 @@ export interface ObjectTarget {
   readonly staging: number;
   /** The filesystem has fs-verity. */
   readonly verity: boolean;
-  /** Descriptors of the directories in `objects/`, plus one; 0: not opened yet. Shared, because there would be 256 for each thread. */
+  /**
+   * Descriptors of the directories in `objects/`, plus one, then of those in the staging directory. 0: not looked for yet; NONE: it was not
+   * there. Shared, because there would be so many for each thread.
+   */
   readonly directories: Int32Array<SharedArrayBuffer>;
 }
 
-export const newDirectories = (): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(256 * 4));
+const PREFIXES = 256;
+const NONE = -1;
+
+export const newDirectories = (): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(2 * PREFIXES * 4));
 
 /** When no thread writes any more. */
 export function closeDirectories(directories: Int32Array<SharedArrayBuffer>): void {
@@ -44,31 +51,60 @@ export class ObjectPlaces {
     this.#target = target;
   }
 
-  /** Moves a staged object to its place. What was there meanwhile stays, unless it cannot be the object. @throws SyscallError */
-  placeStaged(digest: Uint8Array): "placed" | "present" | "replaced" {
-    const { staging } = this.#target;
-    const hex = digest.toHex();
-    const result = this.moveIn(hex, hex, false);
-    if (result === 0) return "placed";
-    const size = result === -ERRNO.EEXIST && statNameRaw(staging, hex, this.#status) === 0 ? this.#status.size : undefined;
-    if (size === undefined) throw new SyscallError(`renameat2(${hex})`, -result);
-    if (this.isPresent(digest, size)) {
-      unlinkRaw(staging, hex);
-      return "present";
-    }
-    const replaced = this.moveIn(hex, hex, true);
-    if (replaced < 0) throw new SyscallError(`renameat2(${hex})`, -replaced);
-    return "replaced";
+  /** The directory for staged objects that begin with the same two digits, made when it is not there. @returns its descriptor @throws SyscallError */
+  stagingDirectory(hex: string): number {
+    return this.#directory("staging", hex, true) ?? NONE;
   }
 
-  /** Gives a file of the staging directory an object's name. @param replace whether what has the name gives way @returns 0 or minus the errno */
-  moveIn(name: string, hex: string, replace: boolean): number {
-    return renameRaw(this.#target.staging, name, this.#directory(hex), hex.slice(2), replace);
+  /**
+   * Gives everything that is staged its place. Where `objects/` has no directory of its digits yet, the one that it is staged in becomes
+   * that, with all that is in it: a new store takes 256 names instead of one for each object.
+   * @param each calls back with each staged digest @returns how many took the place of something that was not the object @throws SyscallError
+   */
+  placeAll(each: (digest: (bytes: Uint8Array) => void) => void): number {
+    const moved = new Uint8Array(PREFIXES);
+    for (let prefix = 0; prefix < PREFIXES; prefix++) if (this.#placeDirectory(prefix)) moved[prefix] = 1;
+    let replaced = 0;
+    each((digest) => {
+      if (moved[digest[0] ?? 0] === 0 && this.#placeStaged(digest.toHex(), digest)) replaced += 1;
+    });
+    // what has moved is not where it was
+    closeDirectories(this.#target.directories);
+    return replaced;
+  }
+
+  #placeDirectory(prefix: number): boolean {
+    const { directories, objects, staging } = this.#target;
+    if (Atomics.load(directories, PREFIXES + prefix) <= 0 || Atomics.load(directories, prefix) > 0) return false;
+    const name = prefix.toString(16).padStart(2, "0");
+    return renameRaw(staging, name, objects, name, false) === 0;
+  }
+
+  /** What was there meanwhile stays, unless it cannot be the object. @returns whether something gave way */
+  #placeStaged(hex: string, digest: Uint8Array): boolean {
+    const staging = this.stagingDirectory(hex);
+    const name = hex.slice(2);
+    const result = this.moveIn(staging, name, hex, false);
+    if (result === 0) return false;
+    const size = result === -ERRNO.EEXIST && statNameRaw(staging, name, this.#status) === 0 ? this.#status.size : undefined;
+    if (size === undefined) throw new SyscallError(`renameat2(${hex})`, -result);
+    if (this.isPresent(digest, size)) {
+      unlinkRaw(staging, name);
+      return false;
+    }
+    const replaced = this.moveIn(staging, name, hex, true);
+    if (replaced < 0) throw new SyscallError(`renameat2(${hex})`, -replaced);
+    return true;
+  }
+
+  /** Gives a file of another directory an object's name. @param replace whether what has the name gives way @returns 0 or minus the errno */
+  moveIn(directory: number, name: string, hex: string, replace: boolean): number {
+    return renameRaw(directory, name, this.#place(hex), hex.slice(2), replace);
   }
 
   /** Gives an open file an object's name. @returns 0 or minus the errno */
   linkIn(file: Descriptor, hex: string): number {
-    return linkDescriptorRaw(file.fd, this.#directory(hex), hex.slice(2));
+    return linkDescriptorRaw(file.fd, this.#place(hex), hex.slice(2));
   }
 
   /**
@@ -77,7 +113,8 @@ export class ObjectPlaces {
    */
   isPresent(digest: Uint8Array, size: number, content?: Uint8Array): boolean {
     const hex = digest.toHex();
-    const directory = this.#directory(hex);
+    const directory = this.#directory("objects", hex, false);
+    if (directory === undefined) return false;
     const looked = statNameRaw(directory, hex.slice(2), this.#status);
     if (looked !== 0 || this.#status.mode >> 12 !== REGULAR || this.#status.size !== size) return false;
     const fd = openNameRaw(directory, hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
@@ -96,7 +133,7 @@ export class ObjectPlaces {
 
   /** The object that is there has this very digest; verity is switched on where it was left off. */
   isSealed(hex: string, size: number): boolean {
-    const fd = openNameRaw(this.#directory(hex), hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    const fd = openNameRaw(this.#place(hex), hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
     if (fd < 0) return false;
     using there = new Descriptor(fd, hex);
     if (statNameRaw(fd, "", this.#status) < 0 || this.#status.mode >> 12 !== REGULAR || this.#status.size !== size) return false;
@@ -109,19 +146,25 @@ export class ObjectPlaces {
   }
 
   /** Descriptor of `objects/xx` of a digest, made when it is not there. */
-  #directory(hex: string): number {
-    const { directories, objects } = this.#target;
+  #place(hex: string): number {
+    return this.#directory("objects", hex, true) ?? NONE;
+  }
+
+  /** @returns undefined where there is none and none is to be made */
+  #directory(where: "objects" | "staging", hex: string, make: boolean): number | undefined {
+    const { directories, objects, staging } = this.#target;
     const name = hex.slice(0, 2);
-    const index = Number.parseInt(name, 16);
-    const known = Atomics.load(directories, index) - 1;
-    if (known >= 0) return known;
-    const parent = { fd: objects, label: "objects" };
-    makeDirectory(parent, name, DIRECTORY_PERMISSIONS);
-    const opened = openName(parent, name, O.RDONLY | O.DIRECTORY).take().fd;
-    // another thread may have been quicker
-    const quicker = Atomics.compareExchange(directories, index, 0, opened + 1);
-    if (quicker === 0) return opened;
-    closeRaw(opened);
-    return quicker - 1;
+    const index = Number.parseInt(name, 16) + (where === "objects" ? 0 : PREFIXES);
+    const parent = { fd: where === "objects" ? objects : staging, label: where };
+    for (;;) {
+      const known = Atomics.load(directories, index);
+      if (known > 0) return known - 1;
+      if (known === NONE && !make) return undefined;
+      if (make) makeDirectory(parent, name, DIRECTORY_PERMISSIONS);
+      const opened = openNameRaw(parent.fd, name, O.RDONLY | O.DIRECTORY);
+      if (opened < 0 && (opened !== -ERRNO.ENOENT || make)) throw new SyscallError(`openat(${where}/${name})`, -opened);
+      // another thread may have been quicker
+      if (Atomics.compareExchange(directories, index, known, opened < 0 ? NONE : opened + 1) !== known && opened >= 0) closeRaw(opened);
+    }
   }
 }

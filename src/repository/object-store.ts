@@ -103,7 +103,9 @@ export class ObjectStore implements Disposable {
     const length = this.target.algorithm === "sha256" ? 32 : 64;
     try {
       syncFilesystem(this.#objects);
-      for (const at of this.#stagedAt) if (this.#places.placeStaged(this.#staged.at(at, length)) === "replaced") this.counts.replaced += 1;
+      this.counts.replaced += this.#places.placeAll((place) => {
+        for (const at of this.#stagedAt) place(this.#staged.at(at, length));
+      });
       this.#stagedAt.length = 0;
     } catch (error) {
       throw this.failed(error);

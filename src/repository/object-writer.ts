@@ -92,9 +92,13 @@ export class ObjectWriter {
     tree.update(content);
     const digest = this.#hasher.digest();
     if (this.#places.isPresent(digest, size, content)) return { digest, how: "present" };
-    using temporary = this.#drafts.make();
-    writeAll(temporary.file, content);
-    return this.#stage(temporary, digest);
+    const hex = digest.toHex();
+    const directory = this.#places.stagingDirectory(hex);
+    using file = this.#drafts.create(directory, hex.slice(2));
+    // of another file with the same content, in a run that ends whole or not at all
+    if (file === undefined) return { digest, how: "present" };
+    writeAll(file, content);
+    return { digest, how: "staged" };
   }
 
   #finish(temporary: Draft, size: number, computed: Uint8Array | undefined): StoredObject {
@@ -110,7 +114,7 @@ export class ObjectWriter {
     const measured = measureVerity(file);
     if (measured.kind !== "digest" || measured.algorithm !== this.#target.algorithm) throw new SyscallError("ioctl(FS_IOC_MEASURE_VERITY)", ERRNO.ENODATA);
     const digest = Uint8Array.fromHex(measured.digest);
-    const result = temporary.name === undefined ? this.#places.linkIn(file, measured.digest) : this.#places.moveIn(temporary.name, measured.digest, false);
+    const result = temporary.name === undefined ? this.#places.linkIn(file, measured.digest) : this.#places.moveIn(this.#target.staging, temporary.name, measured.digest, false);
     if (result === 0) {
       temporary.name = undefined;
       return { digest, how: "placed" };
@@ -130,7 +134,7 @@ export class ObjectWriter {
       const linked = linkDescriptorRaw(file.fd, staging, own);
       if (linked < 0) throw new SyscallError(`linkat(${own})`, -linked);
     }
-    const result = this.#places.moveIn(own, hex, true);
+    const result = this.#places.moveIn(staging, own, hex, true);
     if (result < 0) {
       if (temporary.name === undefined) unlinkRaw(staging, own);
       throw new SyscallError(`renameat2(${hex})`, -result);
@@ -139,9 +143,10 @@ export class ObjectWriter {
   }
 
   #stage(temporary: Draft, digest: Uint8Array): StoredObject {
-    const { staging } = this.#target;
     const hex = digest.toHex();
-    const result = temporary.name === undefined ? linkDescriptorRaw(temporary.file.fd, staging, hex) : renameRaw(staging, temporary.name, staging, hex, false);
+    const directory = this.#places.stagingDirectory(hex);
+    const name = hex.slice(2);
+    const result = temporary.name === undefined ? linkDescriptorRaw(temporary.file.fd, directory, name) : renameRaw(this.#target.staging, temporary.name, directory, name, false);
     if (result === -ERRNO.EEXIST) return { digest, how: "present" };
     if (result < 0) throw new SyscallError(`linkat(${hex})`, -result);
     temporary.name = undefined;

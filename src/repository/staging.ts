@@ -12,6 +12,8 @@ type Directory = Pick<Descriptor, "fd" | "label">;
 
 const PERMISSIONS = 0o700;
 const ATTEMPTS = 20;
+/** Names of directories in it: the first digits of what is staged there, as in `objects/`. */
+const BELOW = /^[0-9a-f]{2}$/;
 
 /** Letters and digits, as many as composefs-rs takes for such names. */
 export const randomName = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64").replace(/[^0-9A-Za-z]/g, "x");
@@ -60,8 +62,20 @@ function openLocked(parent: Directory, name: string): Descriptor | undefined {
 function removeWith(parent: Directory, name: string, directory: Descriptor): void {
   // a second listing of the same descriptor would go on where the first ended
   using listed = openName(directory, ".", O.RDONLY | O.DIRECTORY);
-  for (const entry of directoryEntries(listed)) unlinkRaw(directory.fd, entry.name);
+  for (const entry of directoryEntries(listed)) {
+    if (!BELOW.test(entry.name) || !removeBelow(directory, entry.name)) unlinkRaw(directory.fd, entry.name);
+  }
   removeDirectory(parent, name);
+}
+
+/** A directory of staged objects: of files, nothing deeper. @returns false when it is none */
+function removeBelow(parent: Directory, name: string): boolean {
+  const fd = openNameRaw(parent.fd, name, O.RDONLY | O.DIRECTORY);
+  if (fd < 0) return false;
+  using directory = new Descriptor(fd, name);
+  for (const entry of directoryEntries(directory)) unlinkRaw(fd, entry.name);
+  removeDirectory(parent, name);
+  return true;
 }
 
 /** Removes what interrupted runs left below `parent`. @returns how many such directories there were */

@@ -1,7 +1,7 @@
 /** Writing objects, without fs-verity (this kernel has none): names, what is there already, staging, what an interrupted run left. */
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
 import { lockFile } from "../../../src/linux/lock.ts";
@@ -78,6 +78,31 @@ describe("objects", () => {
     expect(statSync(join(place.objects, digestOf(small).replace(/^../, "$&/"))).mode & 0o777).toBe(0o644);
   });
 
+  test("get theirs where somebody else has made some of the directories meanwhile", () => {
+    using place = new Place();
+    const contents = Array.from({ length: 40 }, (_, index) => new TextEncoder().encode(`content ${index} `.repeat(20)));
+    const objectOf = (bytes: Uint8Array): string => digestOf(bytes).replace(/^../, "$&/");
+    place.store((store, writer) => {
+      for (const [index, bytes] of contents.entries()) put(store, writer, place.file(`f${index}`, bytes));
+      // one that is there already, one that is damaged, and a directory alone
+      for (const [index, text] of [[0, contents[0]], [1, new Uint8Array(contents[1]?.length ?? 0)], [2, undefined]] as const) {
+        const path = join(place.objects, objectOf(contents[index] ?? new Uint8Array()));
+        mkdirSync(join(path, ".."), { recursive: true });
+        if (text !== undefined) writeFileSync(path, text);
+      }
+      store.commit();
+      expect(store.counts.replaced).toBe(1);
+      // the directories in which the first were staged are not written to again
+      const later = new TextEncoder().encode("later ".repeat(50));
+      for (let number = 0; number < 300; number++) expect(put(store, writer, place.file("later", new Uint8Array([...later, number & 255, number >> 8])))).toEndWith(" staged");
+      expect(place.names()).toEqual(contents.map(objectOf).toSorted());
+      store.commit();
+    });
+    expect(place.names()).toHaveLength(340);
+    for (const path of place.names()) expect(digestOf(readFileSync(join(place.objects, path)))).toBe(path.replace("/", ""));
+    expect(readdirSync(place.own)).toEqual([]);
+  });
+
   test("that are there are left, and only if they are files of that size", () => {
     using place = new Place();
     const bytes = new Uint8Array(500).fill(3);
@@ -150,7 +175,10 @@ describe("what an interrupted run left", () => {
     using place = new Place();
     const left = join(place.own, "staging-left");
     mkdirSync(left);
-    writeFileSync(join(left, "ab".repeat(32)), "half");
+    mkdirSync(join(left, "ab"));
+    writeFileSync(join(left, "ab", "cd".repeat(31)), "half");
+    writeFileSync(join(left, ".tmp-object-x"), "half");
+    writeFileSync(join(left, "ef"), "");
     const alive = join(place.own, "staging-alive");
     mkdirSync(alive);
     using lock = openPath(alive, O.RDONLY | O.DIRECTORY);
@@ -166,8 +194,14 @@ describe("what an interrupted run left", () => {
   test("something else of that name is left alone", () => {
     using place = new Place();
     mkdirSync(join(place.own, "staging-x/below"), { recursive: true });
+    mkdirSync(join(place.own, "staging-y/ab/cd"), { recursive: true });
+    mkdirSync(join(place.path, "outside"));
+    writeFileSync(join(place.path, "outside/file"), "");
+    mkdirSync(join(place.own, "staging-z"));
+    symlinkSync("../../outside", join(place.own, "staging-z/ab"));
     linkSync(place.file("f", new Uint8Array(1)), join(place.own, "staging-file"));
-    place.store((store) => expect(store.cleaned).toBe(0));
-    expect(existsSync(join(place.own, "staging-x/below"))).toBe(true);
+    place.store((store) => expect(store.cleaned).toBe(1));
+    for (const path of ["own/staging-x/below", "own/staging-y/ab/cd", "outside/file"]) expect(existsSync(join(place.path, path)), path).toBe(true);
+    expect(existsSync(join(place.own, "staging-z"))).toBe(false);
   });
 });
