@@ -7,6 +7,13 @@ import { plugin } from "bun";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+// threads that the program starts make their calls under the same rules
+globalThis.Worker = class extends Worker {
+  constructor(url: string | URL, options: WorkerOptions = {}) {
+    super(url, { ...options, preload: [import.meta.path] });
+  }
+};
+
 const RULES = join(import.meta.dir, "rules.ts");
 
 plugin({

@@ -4,7 +4,9 @@
  * What an older kernel refuses is modelled on its source; the kernels themselves run in test/vm, where there is one.
  */
 
-import { appendFileSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { appendFileSync, fstatSync, mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fsverityDigest } from "../../../src/fsverity/index.ts";
 
 type Argument = number | Uint8Array | null;
 type Syscall = (name: string, ...args: Argument[]) => number;
@@ -19,6 +21,10 @@ export interface Faults {
   readonly countsFiles?: boolean;
   /** Every call of this name (and, for ioctl, of this request; for fsopen, of this type) fails. */
   readonly failAll?: { readonly call: string; readonly what?: number | string };
+  /** Milliseconds that each of these calls takes longer, so that several threads make them at once. */
+  readonly pause?: number;
+  /** The filesystem has fs-verity, with this hash: enabling succeeds, and every file's digest is that of its content. */
+  readonly verity?: "sha256" | "sha512";
   /** fs-verity measures this SHA-256 digest (of any file). */
   readonly measured?: string;
   /** Regular files have these permission bits, however they were set: a file system that does not keep them. */
@@ -29,6 +35,8 @@ export interface Faults {
   readonly killAt?: number;
   /** A file that gets a line for each call that changes a filesystem. */
   readonly changes?: string;
+  /** An empty directory, for programs with several threads: which number a call has is settled there. */
+  readonly numbers?: string;
   /** A file that gets a line for each call: number, name, result. */
   readonly log?: string;
 }
@@ -36,6 +44,7 @@ export interface Faults {
 const ENOTBLK = 15;
 const EINVAL = 22;
 const EBADF = 9;
+const FS_IOC_ENABLE_VERITY = 0x40806685;
 const FS_IOC_MEASURE_VERITY = 0xc0046686;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_SET_FD = 5;
@@ -48,7 +57,7 @@ const UNDO = new Set(["close", "umount2", "unlinkat", "exit_group"]);
 const CHANGING = new Set([
   "write", "unlinkat", "renameat2", "linkat", "symlinkat", "mkdirat", "mknodat", "fchmod", "fchmodat", "fchownat", "ftruncate", "copy_file_range", "setxattr", "fsync", "syncfs",
 ]);
-const CHANGING_REQUESTS = [0x40806685, 0x40049409];
+const CHANGING_REQUESTS = [FS_IOC_ENABLE_VERITY, 0x40049409];
 const O_CREAT = 0o100;
 const O_TMPFILE = 0o20000000;
 
@@ -108,6 +117,18 @@ const backedByFile = new Set<number>();
 const joinsObjects = new Set<number>();
 let hasLoopBacked = false;
 
+/** The next number from this one on that no thread has taken. */
+function takeNumber(directory: string, from: number): number {
+  for (let number = from; ; number++) {
+    try {
+      mkdirSync(join(directory, String(number)));
+      return number;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+  }
+}
+
 export function underRules(real: Syscall): Syscall {
   const faults: Faults = JSON.parse(process.env["FAULTS"] ?? "{}") as Faults;
   const types = new Map<number, string>();
@@ -116,7 +137,9 @@ export function underRules(real: Syscall): Syscall {
   return (name, ...args) => {
     const current = number++;
     if ((faults.killAt !== undefined || faults.changes !== undefined) && changes(name, args)) {
-      if (faults.changes !== undefined) appendFileSync(faults.changes, `${changed} ${name}\n`);
+      if (faults.numbers !== undefined) changed = takeNumber(faults.numbers, changed);
+      if (faults.pause !== undefined) Bun.sleepSync(faults.pause);
+      if (faults.changes !== undefined) appendFileSync(faults.changes, `${changed} ${name}${Bun.isMainThread ? "" : " in another thread"}\n`);
       if (changed++ === faults.killAt) process.kill(process.pid, "SIGKILL");
     }
     const done = (result: number, why = ""): number => {
@@ -135,6 +158,14 @@ export function underRules(real: Syscall): Syscall {
       if (faults.kernel === "6.1" && overlayOption && text(args[2]) === "sealroot-probe") return done(0, " pretended");
       const refused = refusedBy(faults.kernel, types, name, args);
       if (refused !== 0) return done(-refused, ` not in ${faults.kernel}`);
+    }
+    if (faults.verity !== undefined && name === "ioctl" && fstatSync(Number(args[0])).isFile()) {
+      if (args[1] === FS_IOC_ENABLE_VERITY) return done(0, " pretended");
+      if (args[1] === FS_IOC_MEASURE_VERITY && args[2] instanceof Uint8Array) {
+        const digest = fsverityDigest(readFileSync(`/proc/self/fd/${Number(args[0])}`), faults.verity);
+        args[2].set([faults.verity === "sha256" ? 1 : 2, 0, digest.length, 0, ...digest]);
+        return done(0, " pretended");
+      }
     }
     if (faults.measured !== undefined && name === "ioctl" && args[1] === FS_IOC_MEASURE_VERITY && args[2] instanceof Uint8Array) {
       args[2].set([1, 0, 32, 0, ...Uint8Array.fromHex(faults.measured)]);
