@@ -4,7 +4,7 @@
  * every figure that waits for it. The parts with stores need some 20 GB. Memory is at least this program's own, which its children begin
  * with.
  *
- *   bun test/bench/images.ts [--runs=N] [--files=N] [--dumpfile=FILE] [--directory=DIR] [PART...]     parts: directory, store, dumpfile, digest, memory
+ *   bun test/bench/images.ts [--runs=N] [--files=N] [--dumpfile=FILE] [--directory=DIR] [PART...]     parts: directory, store, import, dumpfile, digest, memory
  */
 
 import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
@@ -121,6 +121,23 @@ if (wanted("directory") || wanted("store")) {
   }
 }
 
+if (wanted("import")) {
+  const tree = join(work, "imported");
+  writeTree(tree, 2000);
+  const image = join(work, "imported.cfs");
+  const from = join(work, "imported-store");
+  measure([...mkcomposefs, `--digest-store=${from}`, tree, image]);
+  let places = 0;
+  const place = (): string => {
+    const path = join(work, `import${++places}`);
+    measure([...ours, "repo", "init", "--insecure", "--algorithm", "sha256", path]);
+    Bun.spawnSync(["sync"]);
+    return path;
+  };
+  // which has no such command: what it takes to put the same objects into a store
+  compare("image import with 2000 objects (they: a store)", () => [...mkcomposefs, `--digest-store=${place()}`, tree, image], () => [...ours, "image", "import", "--repo", place(), "--objects", from, image]);
+}
+
 if (wanted("dumpfile")) {
   const golden = join(import.meta.dir, "../data/golden");
   const largest = readdirSync(golden).filter((name) => name.endsWith(".dump")).map((name) => join(golden, name)).toSorted((a, b) => statSync(b).size - statSync(a).size)[0];
@@ -151,4 +168,14 @@ if (wanted("memory")) {
   const path = join(work, "million.dump");
   writeDumpfile(path, 1_000_000);
   compare("a million inodes, dumpfile to image", () => [...mkcomposefs, "--from-file", path, join(work, "image")], () => [...ours, "mkcomposefs", "--from-file", path, join(work, "image")], 1);
+  const tree = mkdtempSync("/dev/shm/sealroot-bench-");
+  try {
+    for (let directory = 0; directory < 1000; directory++) {
+      mkdirSync(join(tree, `directory-${directory}`));
+      for (let file = 0; file < 1000; file++) closeSync(openSync(join(tree, `directory-${directory}`, `some-file-name-${file}`), "w"));
+    }
+    compare("a million inodes, directory to image", () => [...mkcomposefs, tree, join(work, "image")], () => [...ours, "mkcomposefs", tree, join(work, "image")], 1);
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
 }
