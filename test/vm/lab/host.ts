@@ -12,6 +12,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   mmdebstrap: "mmdebstrap",
   e2fsprogs: "debugfs",
   "btrfs-progs": "mkfs.btrfs",
+  xfsprogs: "mkfs.xfs",
+  dosfstools: "mkfs.vfat",
   "erofs-utils": "mkfs.erofs",
   attr: "setfattr",
   "busybox-static": "busybox",
