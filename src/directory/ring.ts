@@ -20,7 +20,7 @@ export const FAILED = { reading: 0, writing: 1, changed: 2 } as const;
 
 const FIELDS = 16;
 const F = { state: 0, kind: 1, fd: 2, tag: 3, sizeLow: 4, sizeHigh: 5, offsetLow: 6, offsetHigh: 7, changeLow: 8, changeHigh: 9, changeNanoseconds: 10, sparse: 11, resultLength: 12, how: 13, failed: 14, errno: 15 } as const;
-const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, objects: 4, staging: 5, verity: 6, threads: 7 } as const;
+const C = { published: 0, claimed: 1, closed: 2, algorithm: 3, objects: 4, staging: 5, verity: 6, threads: 7, verityWrites: 8 } as const;
 const CONTROL = 16;
 const HALF = 0x1_0000_0000;
 
@@ -28,6 +28,7 @@ export interface Store {
   readonly objects: number;
   readonly staging: number;
   readonly verity: boolean;
+  readonly verityWrites: boolean;
   /** See ObjectTarget. */
   readonly directories: Int32Array<SharedArrayBuffer>;
 }
@@ -62,11 +63,14 @@ export class Ring {
     this.#control[C.objects] = store?.objects ?? -1;
     this.#control[C.staging] = store?.staging ?? -1;
     this.#control[C.verity] = store?.verity === true ? 1 : 0;
+    this.#control[C.verityWrites] = store?.verityWrites === true ? 1 : 0;
   }
 
   get setup(): Setup {
     const word = (at: number): number => this.#control[at] ?? 0;
-    const store = this.directories === undefined ? undefined : { directories: this.directories, objects: word(C.objects), staging: word(C.staging), verity: word(C.verity) === 1 };
+    const store = this.directories === undefined ? undefined : {
+      directories: this.directories, objects: word(C.objects), staging: word(C.staging), verity: word(C.verity) === 1, verityWrites: word(C.verityWrites) === 1,
+    };
     return { algorithm: word(C.algorithm) === 1 ? "sha256" : "sha512", store };
   }
 

@@ -18,6 +18,8 @@ export interface ObjectTarget {
   readonly staging: number;
   /** The filesystem has fs-verity. */
   readonly verity: boolean;
+  /** Enabling it has written the data to the disk. */
+  readonly verityWrites: boolean;
   /**
    * Descriptors of the directories in `objects/`, plus one, then of those in the staging directory. 0: not looked for yet; NONE: it was not
    * there. Shared, because there would be so many for each thread.
@@ -88,7 +90,7 @@ export class ObjectPlaces {
     if (result === 0) return false;
     const size = result === -ERRNO.EEXIST && statNameRaw(staging, name, this.#status) === 0 ? this.#status.size : undefined;
     if (size === undefined) throw new SyscallError(`renameat2(${hex})`, -result);
-    if (this.isPresent(digest, size)) {
+    if (this.#target.verity ? this.isSealed(hex, size) : this.isPresent(digest, size)) {
       unlinkRaw(staging, name);
       return false;
     }
@@ -133,7 +135,8 @@ export class ObjectPlaces {
 
   /** The object that is there has this very digest; verity is switched on where it was left off. */
   isSealed(hex: string, size: number): boolean {
-    const fd = openNameRaw(this.#place(hex), hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    const directory = this.#directory("objects", hex, false);
+    const fd = directory === undefined ? NONE : openNameRaw(directory, hex.slice(2), O.RDONLY | O.NONBLOCK | O.NOCTTY);
     if (fd < 0) return false;
     using there = new Descriptor(fd, hex);
     if (statNameRaw(fd, "", this.#status) < 0 || this.#status.mode >> 12 !== REGULAR || this.#status.size !== size) return false;

@@ -3,6 +3,7 @@
  * of a run become permanent together: commit() has everything on the disk before it returns, and before anything names them.
  */
 
+import { filesystemOf } from "../linux/data.ts";
 import { syncFilesystem } from "../linux/entries.ts";
 import { Descriptor, O, SyscallError, writeAll } from "../linux/index.ts";
 import { openNameRaw, reopenRaw, unlinkRaw } from "../linux/names.ts";
@@ -58,7 +59,7 @@ export class ObjectStore implements Disposable {
     }
     const staging = this.#staging.directory;
     try {
-      this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), directories: newDirectories() };
+      this.target = { algorithm, objects: objects.fd, staging: staging.fd, verity: hasVerity(staging, algorithm), verityWrites: WRITES_FIRST.has(filesystemOf(staging).type), directories: newDirectories() };
     } catch (error) {
       this.#staging[Symbol.dispose]();
       throw this.failed(error);
@@ -95,8 +96,8 @@ export class ObjectStore implements Disposable {
   }
 
   /**
-   * What waited for the disk gets its place, once everything is there. Objects with fs-verity do not wait: their data is on the disk, and
-   * their names follow with the sync before an image's name. @throws SealrootError SR-E525
+   * What waited for the disk gets its place, once everything is there. Objects whose data fs-verity has written do not wait: their
+   * names follow with the sync before an image's name. @throws SealrootError SR-E525
    */
   commit(): void {
     if (this.#stagedAt.length === 0) return;
@@ -122,6 +123,12 @@ export class ObjectStore implements Disposable {
     this.#staging[Symbol.dispose]();
   }
 }
+
+/**
+ * Magic numbers (linux/magic.h) of ext4 and f2fs: before they say that a file has fs-verity they write its data and wait for it (their
+ * end_enable_verity). btrfs writes what belongs to fs-verity only, and the data when it comes to it.
+ */
+const WRITES_FIRST: ReadonlySet<number> = new Set([0xef53, 0xf2f52010]);
 
 /**
  * Whether files on this filesystem can have fs-verity: tried on one that nobody sees. Only the filesystem's own word is a no: what fails

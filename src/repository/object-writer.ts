@@ -2,9 +2,9 @@
  * Objects, written once: an unnamed temporary file, the data, fs-verity, the digest from the kernel where it has one, then the name. One
  * writer for each thread.
  *
- * Where the kernel has fs-verity, it has written an object's data to the disk when enabling returns, so an object gets its place at once.
- * Without it nothing would tell an object that a power cut emptied from a good one: such objects wait in a staging directory until
- * everything is on the disk (object-store.ts).
+ * Where enabling fs-verity writes the data to the disk before it returns, an object gets its place at once. Elsewhere a power cut could
+ * leave the name without the data, and without fs-verity nothing would tell such an object from a good one: there objects wait in a
+ * staging directory until everything is on the disk (object-store.ts).
  */
 
 import { readRaw } from "../linux/data.ts";
@@ -104,7 +104,7 @@ export class ObjectWriter {
   #finish(temporary: Draft, size: number, computed: Uint8Array | undefined): StoredObject {
     if (computed === undefined || this.#target.verity) return this.#seal(temporary, size);
     if (this.#places.isPresent(computed, size)) return { digest: computed, how: "present" };
-    return this.#stage(temporary, computed);
+    return this.#stage(temporary, temporary.file, computed);
   }
 
   /** Verity on, digest from the kernel, name. */
@@ -114,6 +114,10 @@ export class ObjectWriter {
     const measured = measureVerity(file);
     if (measured.kind !== "digest" || measured.algorithm !== this.#target.algorithm) throw new SyscallError("ioctl(FS_IOC_MEASURE_VERITY)", ERRNO.ENODATA);
     const digest = Uint8Array.fromHex(measured.digest);
+    if (!this.#target.verityWrites) {
+      if (this.#places.isSealed(measured.digest, size)) return { digest, how: "present" };
+      return this.#stage(temporary, file, digest);
+    }
     const result = temporary.name === undefined ? this.#places.linkIn(file, measured.digest) : this.#places.moveIn(this.#target.staging, temporary.name, measured.digest, false);
     if (result === 0) {
       temporary.name = undefined;
@@ -142,11 +146,12 @@ export class ObjectWriter {
     temporary.name = undefined;
   }
 
-  #stage(temporary: Draft, digest: Uint8Array): StoredObject {
+  /** @param file of the draft, still open */
+  #stage(temporary: Draft, file: Descriptor, digest: Uint8Array): StoredObject {
     const hex = digest.toHex();
     const directory = this.#places.stagingDirectory(hex);
     const name = hex.slice(2);
-    const result = temporary.name === undefined ? linkDescriptorRaw(temporary.file.fd, directory, name) : renameRaw(this.#target.staging, temporary.name, directory, name, false);
+    const result = temporary.name === undefined ? linkDescriptorRaw(file.fd, directory, name) : renameRaw(this.#target.staging, temporary.name, directory, name, false);
     if (result === -ERRNO.EEXIST) return { digest, how: "present" };
     if (result < 0) throw new SyscallError(`linkat(${hex})`, -result);
     temporary.name = undefined;

@@ -235,7 +235,7 @@ describe("changes while reading", () => {
     using place = new TemporaryDirectory();
     writeFileSync(join(place.path, "file"), "x".repeat(100));
     using source = openPath(place.path, O.RDONLY | O.DIRECTORY);
-    const store = { objects: -1, staging: -1, verity: false, directories: new Int32Array(new SharedArrayBuffer(1024)) };
+    const store = { objects: -1, staging: -1, verity: false, verityWrites: false, directories: new Int32Array(new SharedArrayBuffer(1024)) };
     const failure = ((): unknown => {
       try {
         return readDirectory(source, MKCOMPOSEFS, (deliver) => new Contents({ algorithm: "sha256", store, threads: 1, deliver }));
