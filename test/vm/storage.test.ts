@@ -44,7 +44,7 @@ const MACHINES = {
       ...cutOff(0, "ext4 verity", true, ["power cut, eager"], ["image create", "image import", "gc", "fsck --repair"]),
       ...cutOff(0, "ext4 verity", true, ["power cut"], ["image create"]),
       ...cutOff(1, "ext4", false, ["power cut, eager"], ["image create"]),
-      ...cutOff(2, "btrfs", true, ["power cut"], ["image create"]),
+      ...cutOff(2, "btrfs", true, ["power cut", "power cut, eager"], ["image create"]),
     ],
   },
   others: {
