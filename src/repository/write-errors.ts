@@ -11,6 +11,7 @@ const WORDS: Readonly<Record<number, Pick<ErrorFacts, "summary" | "meaning" | "n
   [ERRNO.ENOSPC]: { summary: "the filesystem of the repository is full", meaning: "it has no room, or no inodes, for another file", next: `make room there, or remove what no image needs (sealroot gc), ${AGAIN}` },
   [ERRNO.EDQUOT]: { summary: "the quota on the filesystem of the repository is used up", meaning: "this user, group or project may not have more files or bytes there", next: `raise the quota, or remove something, ${AGAIN}` },
   [ERRNO.EIO]: { summary: "the filesystem of the repository fails", meaning: "its disk, or what connects it, did not take what was written", next: `look at the kernel's messages (dmesg) and at the disk, ${AGAIN}` },
+  [ERRNO.EISDIR]: { summary: "a directory has the name of an object", meaning: "somebody put it there; it gives way to no object", next: `look at what it is and remove it, ${AGAIN}` },
   [ERRNO.EROFS]: { summary: "the filesystem of the repository is read-only", meaning: "it is mounted so, or became so after an error", next: `remount it read-write, ${AGAIN}` },
 };
 

@@ -50,6 +50,19 @@ describe("no room for", () => {
     }
   }
 
+  test("an object, where a directory has its name", () => {
+    using files = new TemporaryDirectory();
+    writeTree(files);
+    const create = 'p image create --recipe mkcomposefs --repo "$top/r" "$tree"';
+    const { exit, stdout, stderr } = script(files, `p repo init --insecure "$top/r" >&2 && ${create} >&2; object=$(find "$top"/r/objects -type f -size 16000c | head -1); rm -r "$object" "$top"/r/images/*; mkdir "$object"; ${create}; code=$?; cd "$top/r"; find images -mindepth 1; rmdir "$object"; ${create} >&2 && p fsck --repo "$top/r" >&2; exit $code`);
+    expect(exit).toBe(88);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("the repository is whole");
+    const block = /^sealroot: [^]*?next .*\n/m.exec(stderr)?.[0] ?? "";
+    expectOneBlock(block, "SR-E525");
+    for (const part of ["a directory has the name of an object", "EISDIR", "objects"]) expect(block).toContain(part);
+  });
+
   test("an image that is imported, and a repository", () => {
     using files = new TemporaryDirectory();
     using repository = new TestRepository("sha256-v1");
