@@ -4,7 +4,8 @@
  */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { dataLayers, digestOfSource, type MountEntry, parseMountTable } from "./mount-table.ts";
+import { ERRNO, type FileFacts, isErrno, O, openAt, openPath, RESOLVE, statAt } from "../linux/index.ts";
+import { dataLayers, digestOfSource, isComposefs, type MountEntry, parseMountTable } from "./mount-table.ts";
 import { factsOf, isSameFile, readSystemFile } from "./places.ts";
 
 export interface ImageMount {
@@ -26,22 +27,57 @@ interface MountTable {
   readonly entries: readonly MountEntry[];
 }
 
+/** Where a layer leads: to the repository's objects, to something else, or to what this process may not look at. */
+type Whither = "ours" | "elsewhere" | "hidden";
+
 /** @param repository its directory @throws SealrootError SR-E542 when the own table cannot be read */
 export function imageMounts(repository: string): ImageMount[] {
   const objects = factsOf(`${repository}/objects`);
   const name = `${repository.slice(repository.lastIndexOf("/") + 1)}/objects`;
-  const isOurs = (root: string, layer: string): boolean => {
-    // through /proc it would be another process's file
-    const facts = layer.startsWith("/") && !layer.startsWith("/proc/") ? factsOf(`${root}${layer}`) : undefined;
-    if (facts !== undefined) return isSameFile(facts, objects);
-    // a path that leads nowhere from here, such as a relative one
-    return layer === "objects" || layer === name || layer.endsWith(`/${name}`);
+  const tables = mountTables();
+  // what one namespace does not see, another one may: services that hide directories have the mounts of all others
+  const known = new Map<string, Whither>();
+  for (const { root, entries } of tables) {
+    for (const entry of entries) {
+      for (const layer of dataLayers(entry)) {
+        const key = `${entry.device} ${layer}`;
+        const found = known.get(key) === "ours" ? undefined : whither(root, layer, objects);
+        if (found === "ours" || (found !== undefined && (known.get(key) ?? "hidden") === "hidden")) known.set(key, found);
+      }
+    }
+  }
+  const isOurs = ({ device, source }: MountEntry, layer: string): boolean => {
+    const found = known.get(`${device} ${layer}`);
+    if (found === "ours" || found === "elsewhere") return found === "ours";
+    // a path that leads nowhere: a relative one, a descriptor of whoever made the mount (kernels before 6.13), one that is gone
+    return layer === "objects" || layer === name || layer.endsWith(`/${name}`) || (found === undefined && isComposefs(source));
   };
-  return mountTables().flatMap(({ root, of, entries }) => entries.flatMap((entry) => {
-    const digest = digestOfSource(entry.source);
-    const ours = dataLayers(entry).some((layer) => isOurs(root, layer));
-    return digest === undefined && !ours ? [] : [{ at: `${entry.path}${of}`, isRoot: of === "" && (entry.path === "/" || entry.path === "/usr"), digest, ours }];
-  }));
+  const seen = new Set<string>();
+  return tables.flatMap(({ of, entries }) => {
+    const found = entries.flatMap((entry) => {
+      const digest = digestOfSource(entry.source);
+      const ours = dataLayers(entry).some((layer) => isOurs(entry, layer));
+      // each namespace has the mounts of the one that it comes from
+      if ((digest === undefined && !ours) || seen.has(entry.device)) return [];
+      return [{ device: entry.device, at: `${entry.path}${of}`, isRoot: of === "" && (entry.path === "/" || entry.path === "/usr"), digest, ours }];
+    });
+    for (const { device } of found) seen.add(device);
+    return found;
+  });
+}
+
+/** undefined for a path that leads nowhere. @param root of whose table has it */
+function whither(root: string, layer: string, objects: FileFacts | undefined): Whither | undefined {
+  // through /proc it would be another process's file
+  if (!layer.startsWith("/") || layer.startsWith("/proc/")) return undefined;
+  try {
+    using top = openPath(root === "" ? "/" : root, O.PATH | O.DIRECTORY);
+    // links of another root lead on from there
+    using found = openAt(top, layer, O.PATH, RESOLVE.IN_ROOT);
+    return isSameFile(statAt(found), objects) ? "ours" : "elsewhere";
+  } catch (error) {
+    return isErrno(error, ERRNO.ENOENT, ERRNO.ENOTDIR) ? undefined : "hidden";
+  }
 }
 
 /** The own table first, then one for each other namespace. Those that may not be looked into are another user's, or gone. */

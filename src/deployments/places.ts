@@ -50,7 +50,9 @@ export function readFile(from: DirectoryDescriptor, path: string, resolve: numbe
 /** A file of the kernel's, which has no size. */
 export function readSystemFile(path: string): string {
   using file = guarded(path, () => openPath(path, O.RDONLY));
-  return new TextDecoder().decode(guarded(path, () => readUpTo(file, LARGEST_TEXT)));
+  const bytes = guarded(path, () => readUpTo(file, LARGEST_TEXT));
+  if (bytes.length === LARGEST_TEXT) throw refuse(path, `${LARGEST_TEXT} bytes or more`);
+  return new TextDecoder().decode(bytes);
 }
 
 /** undefined for what cannot be looked at. */

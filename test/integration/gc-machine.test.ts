@@ -58,6 +58,45 @@ describe("an image that is mounted", () => {
     expect(gc(namespace, "--ignore-mount", "/tmp/mount").stdout).toStartWith("removed 1 image");
   });
 
+  test("by a path that means nothing any more, as kernels before 6.13 write it: nothing goes", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await machine(repository);
+    namespace.shell(`cd /tmp/root; mkdir /tmp/lower /tmp/bound; mount -t erofs -o loop,ro composefs/images/${repository.unnamed} /tmp/lower`);
+    const MOUNTS = [
+      "exec 7</tmp/root/composefs/objects 8</tmp/lower; mount -t overlay composefs -o ro,metacopy=on,redirect_dir=on,lowerdir=/proc/self/fd/8::/proc/self/fd/7 /tmp/mount",
+      "exec 7</tmp/root/composefs/objects 8</tmp/lower; mount -t overlay composefs -o ro,metacopy=on,redirect_dir=on,lowerdir=/proc/self/fd/8:/proc/self/fd/7 /tmp/mount",
+      `mount --bind /tmp/root/composefs /tmp/bound; ${program("mount.composefs").map((word) => `'${word}'`).join(" ")} -o basedir=/tmp/bound/objects /tmp/root/composefs/images/${repository.unnamed} /tmp/mount; umount /tmp/bound`,
+    ];
+    for (const mount of MOUNTS) {
+      namespace.shell(mount);
+      const { stderr } = gc(namespace, "--sysroot", "none");
+      expectOneBlock(stderr, "SR-E542");
+      expect(stderr).toContain("--ignore-mount /tmp/mount");
+      namespace.shell("umount /tmp/mount");
+    }
+    expect(gc(namespace, "--sysroot", "none").stdout).toStartWith("removed 1 image");
+  });
+
+  test("and that other namespaces have too is told once, and seen where it can be", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await machine(repository);
+    const outside = "/tmp/store/objects";
+    namespace.shell(`${program().join(" ")} image mount --verity off --repo /tmp/root/composefs ${repository.unnamed} /tmp/mount
+      mkdir /tmp/other /tmp/store; cp -r /tmp/root/composefs/objects ${outside}; ${program("mount.composefs").map((word) => `'${word}'`).join(" ")} -o basedir=${outside} /tmp/root/composefs/images/${repository.unnamed} /tmp/other`);
+    // as services hide directories
+    const service = Bun.spawn(["nsenter", `--mount=/proc/${namespace.pid}/ns/mnt`, "--", "unshare", "-m", "sh", "-c", `mount -t tmpfs x /tmp/store; mount -t tmpfs x /tmp/root; echo ready; exec sleep 60`], { stdout: "pipe" });
+    try {
+      await service.stdout.getReader().read();
+      const { stdout, stderr } = gc(namespace, "--sysroot", "none");
+      expect(stderr).toBe("");
+      expect(stdout).toContain("mounted at /tmp/mount)");
+      expect(stdout).not.toContain("of process");
+    } finally {
+      service.kill();
+      await service.exited;
+    }
+  });
+
   test("of another store keeps nobody from cleaning up", async () => {
     using repository = new TestRepository("sha256-v1");
     using namespace = await machine(repository);
@@ -116,6 +155,12 @@ describe("the running system", () => {
     const { kept } = repository;
     using namespace = await start(repository, `composefs=${kept}`);
     namespace.write("/tmp/root/boot/loader/entries/a.conf", `linux /v\noptions composefs=${kept}\n`);
+    // one that is masked mounts nothing
+    namespace.write("/run/systemd/generator/boot-efi.mount", "[Mount]\n");
+    namespace.write("/etc/fstab", "UUID=1 /boot/efi vfat defaults 0 0\n");
+    namespace.shell("mkdir -p /etc/systemd/system; ln -s /dev/null /etc/systemd/system/boot-efi.mount");
+    expect(gc(namespace, "--dry-run").exit).toBe(0);
+    namespace.shell("rm /etc/systemd/system/boot-efi.mount /run/systemd/generator/boot-efi.mount /etc/fstab");
     for (const [file, text] of [["/etc/fstab", "# /dev/sda1 /efi vfat defaults 0 0\nUUID=1 /boot/efi/ vfat umask=077,noauto 0 2\n"], ["/run/systemd/generator/boot.mount", "[Mount]\n"]] as const) {
       expect(gc(namespace, "--dry-run").exit).toBe(0);
       namespace.write(file, text);
@@ -167,6 +212,21 @@ describe("a physical root that does not run, with partitions that are not mounte
     entry(repository);
     repository.write(`state/deploy/${repository.kept}/etc/fstab`, "UUID=1\t/efi\tvfat\tumask=077\t0 2\n");
     refused(repository, "etc/fstab mounts something at /efi");
+  });
+
+  test("one that is mounted is found by whatever name the physical root has", async () => {
+    using repository = new TestRepository("sha256-v1");
+    entry(repository);
+    repository.write(`state/deploy/${repository.kept}/etc/fstab`, "UUID=1 /efi vfat defaults 0 0\n");
+    using namespace = await Initramfs.create();
+    namespace.shell(`mkdir /tmp/root; mount -t tmpfs x /tmp/root; mkdir -p /tmp/root/efi`);
+    cpSync(repository.top, namespace.at("/tmp/root"), { recursive: true, verbatimSymlinks: true });
+    namespace.shell("ln -s root /tmp/link");
+    const gc = (sysroot: string): number | null => namespace.run(["sh", "-c", `cd /tmp; exec "$@"`, "sh", ...program(), "gc", "--dry-run", "--repo", "/tmp/root/composefs", "--sysroot", sysroot]).exit;
+    const NAMES = ["/tmp/root", "/tmp/root/", "/tmp/link", "root"];
+    expect(NAMES.map(gc)).toEqual(NAMES.map(() => CATALOGUE["SR-E542"].exit));
+    namespace.shell("mount -t tmpfs esp /tmp/root/efi; mkdir /tmp/root/efi/EFI");
+    expect(NAMES.map(gc)).toEqual(NAMES.map(() => 0));
   });
 });
 
@@ -231,6 +291,13 @@ describe("the OCI manifest that bootc's record of a deployment names", () => {
     const { value } = repository.json("gc --no-boot-entries");
     expect(value["removed"]).toMatchObject({ streams: [], objects: 2 });
     expect(JSON.stringify(value["kept"])).toContain(".origin");
+  });
+  test("deployments may share a directory by a link", () => {
+    using repository = new TestRepository("sha256-v1");
+    const { kept, unnamed } = repository;
+    repository.write(make(repository), `[image]\nmanifest_digest = sha256:${hex}\n`);
+    symlinkSync(kept, `${repository.top}/state/deploy/${unnamed}`);
+    expect(repository.json("gc --no-boot-entries").value["removed"]).toMatchObject({ streams: [], images: [], objects: 0 });
   });
   test("goes where nothing names it; a record that is no file ends it; one of an image by other means does not", () => {
     using repository = new TestRepository("sha256-v1");
