@@ -1,6 +1,6 @@
 /** Where a command looks for what needs an image: the options of gc, fsck and image ls. */
 
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { type Deployed, type DeployedMachine, findDeployed, physicalRootOf } from "../deployments/index.ts";
 import { asSealrootError, type OptionSpec, type ParsedArguments } from "../terminal/index.ts";
 
@@ -13,7 +13,8 @@ export const DEPLOYED_OPTIONS = {
 export function deployedOf(parsed: ParsedArguments, repository: string): DeployedMachine {
   const named = parsed.value("sysroot");
   const path = realpathSync(repository);
-  const sysroot = named === "none" ? undefined : (named ?? physicalRootOf(path));
+  // mount points in it are looked for by their paths in the kernel's table
+  const sysroot = named === "none" ? undefined : named === undefined ? physicalRootOf(path) : existsSync(named) ? realpathSync(named) : named;
   return findDeployed(path, sysroot, parsed.all("boot"));
 }
 

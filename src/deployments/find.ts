@@ -3,7 +3,7 @@
  * there and cannot be read is an error; what is not there is told.
  */
 
-import { BENEATH_NO_LINKS, type Descriptor, HERE, IN_ROOT, statAt } from "../linux/index.ts";
+import { type Descriptor, HERE, IN_ROOT, statAt } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
 import { kernelImages, readBootDirectory } from "./boot-directory.ts";
 import { commandLineImages, type EntryImages, loadOptionImages } from "./boot-entries.ts";
@@ -91,7 +91,7 @@ export function findDeployed(repository: string, sysroot: string | undefined, bo
   finder.mounts(repository, running);
   finder.commandLine(running);
   if (top !== undefined) finder.partitions(top, running);
-  if (finder.entries === 0 && finder.images.length > 0) {
+  if (top !== undefined && finder.entries === 0 && finder.images.length > 0) {
     finder.notes.push("no boot entries were found; if they lie on a partition that is not mounted, name it: --boot DIR");
   }
   return finder;
@@ -132,7 +132,8 @@ class Finder implements DeployedMachine {
       if (!DIGEST.test(name)) continue;
       this.images.push({ kind: "state", by: `${deployments.label}/${name}`, digest: name });
       this.#deployments.push(`state/deploy/${name}`);
-      const origin = readFile(deployments, `${name}/${name}.origin`, BENEATH_NO_LINKS, LARGEST_ORIGIN);
+      // a boot follows links below the physical root, so that deployments may share a directory
+      const origin = readFile(top, `state/deploy/${name}/${name}.origin`, IN_ROOT, LARGEST_ORIGIN);
       const stream = origin === undefined ? undefined : manifestStream(new TextDecoder().decode(origin));
       if (stream !== undefined) this.streams.push({ name: stream, by: `${deployments.label}/${name}/${name}.origin` });
     }

@@ -43,12 +43,15 @@ interface MountPoint {
 }
 
 function configuredHere(): MountPoint[] {
+  const masked = new Set<string>();
   const units = MOUNT_POINTS.flatMap((path) => {
     const unit = `${path.slice(1).replaceAll("/", "-")}.mount`;
-    const directory = UNIT_DIRECTORIES.find((candidate) => factsOf(`${candidate}/${unit}`)?.type === "regular file");
-    return directory === undefined ? [] : [{ path, by: `${directory}/${unit}` }];
+    // the first one counts, and one that is masked leads to /dev/null
+    const found = UNIT_DIRECTORIES.map((directory) => ({ by: `${directory}/${unit}`, type: factsOf(`${directory}/${unit}`)?.type })).find(({ type }) => type !== undefined);
+    if (found?.type === "character device") masked.add(path);
+    return found?.type === "regular file" ? [{ path, by: found.by }] : [];
   });
-  return [...mountPointsOf(HERE, "/etc/fstab", 0).filter(({ path }) => !units.some((unit) => unit.path === path)), ...units];
+  return [...mountPointsOf(HERE, "/etc/fstab", 0).filter(({ path }) => !masked.has(path) && !units.some((unit) => unit.path === path)), ...units];
 }
 
 /** Of a table as fstab(5) has it; a file that is not there has none. */
