@@ -46,17 +46,18 @@ export function imageMounts(repository: string): ImageMount[] {
       }
     }
   }
-  const isOurs = ({ device, source }: MountEntry, layer: string): boolean => {
+  const isOurs = ({ device, source }: MountEntry, layer: string, own: boolean): boolean => {
     const found = known.get(`${device} ${layer}`);
     if (found === "ours" || found === "elsewhere") return found === "ours";
-    // a path that leads nowhere: a relative one, a descriptor of whoever made the mount (kernels before 6.13), one that is gone
-    return layer === "objects" || layer === name || layer.endsWith(`/${name}`) || (found === undefined && isComposefs(source));
+    if (layer === "objects" || layer === name || layer.endsWith(`/${name}`)) return true;
+    // a descriptor of whoever made the mount (kernels before 6.13), or a path that is gone; of paths in other namespaces most never were here
+    return found === undefined && isComposefs(source) && (own || layer.startsWith("/proc/"));
   };
   const seen = new Set<string>();
   return tables.flatMap(({ of, entries }) => {
     const found = entries.flatMap((entry) => {
       const digest = digestOfSource(entry.source);
-      const ours = dataLayers(entry).some((layer) => isOurs(entry, layer));
+      const ours = dataLayers(entry).some((layer) => isOurs(entry, layer, of === ""));
       // each namespace has the mounts of the one that it comes from
       if ((digest === undefined && !ours) || seen.has(entry.device)) return [];
       return [{ device: entry.device, at: `${entry.path}${of}`, isRoot: of === "" && (entry.path === "/" || entry.path === "/usr"), digest, ours }];
