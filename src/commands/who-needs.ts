@@ -13,7 +13,10 @@ export function whoNeeds(contents: RepositoryContents, naming: LinkFindings["nam
   const categories = [contents.category("images"), contents.category("streams")];
   const references = categories.flatMap((category) => category.references);
   const ids = new Map(categories.flatMap(({ links }) => links.map(({ path, id }) => [path, id?.toHex()])));
+  const known = new Map<string, string[]>();
   return (start) => {
+    const before = known.get(start);
+    if (before !== undefined) return before;
     const found = new Set<string>();
     const waiting = [start];
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
@@ -27,6 +30,8 @@ export function whoNeeds(contents: RepositoryContents, naming: LinkFindings["nam
         waiting.push(stream);
       }
     }
-    return [...found];
+    const names = [...found];
+    known.set(start, names);
+    return names;
   };
 }

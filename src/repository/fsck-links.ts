@@ -149,10 +149,13 @@ class LinkChecker {
 
   /** Takes note of an object that is missing, has another size, or is bad. */
   #needs(id: Uint8Array, size: number | undefined, path: string, whole: boolean, file: (() => string) | undefined): void {
-    const actual = this.#objects.size(id) ?? this.#options.look(id);
+    const there = this.#objects.size(id);
+    if (this.#objects.bad.size === 0 && there !== undefined && (size === undefined || there === size)) return;
+    const hex = id.toHex();
+    // of a disk that is lost many images miss the same objects
+    const actual = there ?? (this.#objects.bad.has(hex) ? undefined : this.#options.look(id));
     const fits = actual !== undefined && (size === undefined || actual === size);
     if (fits && this.#objects.bad.size === 0) return;
-    const hex = id.toHex();
     if (actual === undefined) this.#objects.bad.set(hex, { fault: "missing", found: "it is not there" });
     else if (!fits && !this.#objects.bad.has(hex) && this.#hasRightContent(id, hex)) {
       // anybody may write an image that says nonsense of a good object, which is no fault of the object, nor of other images
