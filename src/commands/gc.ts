@@ -1,5 +1,6 @@
 /** `sealroot gc`: removes from a repository what nothing needs any more. */
 
+import { resolve } from "node:path";
 import type { DeployedMachine } from "../deployments/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { planGc, type GcPlan, type Root } from "../repository/gc.ts";
@@ -76,9 +77,10 @@ function requireMachine({ sysroot, entries, nameless, unseen }: DeployedMachine,
       next: "name the physical root: --sysroot DIR; for a repository that no machine boots from: --sysroot none",
     });
   }
+  const ignored = new Set(parsed.all("ignore-mount").map((path) => resolve(path)));
   for (const at of nameless) {
     const path = at.replace(/ of process \d+$/, "");
-    if (parsed.all("ignore-mount").includes(path)) continue;
+    if (ignored.has(path)) continue;
     throw new SealrootError("SR-E542", {
       summary: "nothing was removed: what is mounted is not known",
       details: [["mounted at", at]],

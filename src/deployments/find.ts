@@ -3,6 +3,7 @@
  * there and cannot be read is an error; what is not there is told.
  */
 
+import { SealrootError } from "../errors/index.ts";
 import { type Descriptor, HERE, IN_ROOT, statAt } from "../linux/index.ts";
 import { directoryEntries } from "../linux/entries.ts";
 import { kernelImages, readBootDirectory } from "./boot-directory.ts";
@@ -162,7 +163,15 @@ class Finder implements DeployedMachine {
     using directory = openDirectory(HERE, EFI_VARIABLES, 0);
     if (directory === undefined) return;
     for (const { name } of guarded(directory.label, () => directoryEntries(directory))) {
-      const variable = BOOT_OPTION.test(name) ? readFile(directory, name, IN_ROOT, LARGEST_TEXT) : undefined;
+      if (!BOOT_OPTION.test(name)) continue;
+      let variable: Uint8Array | undefined;
+      try {
+        variable = readFile(directory, name, IN_ROOT, LARGEST_TEXT);
+      } catch (error) {
+        // firmware is not always able to, and nobody can repair that
+        if (!(error instanceof SealrootError)) throw error;
+        this.unseen.push(`${directory.label}/${name}, a boot option of the firmware, cannot be read`);
+      }
       if (variable === undefined) continue;
       for (const digest of loadOptionImages(variable).images) this.elsewhere.push({ kind: "boot entry", by: `boot option ${name.slice(0, 8)} of the firmware`, digest });
     }

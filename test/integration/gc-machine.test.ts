@@ -55,7 +55,7 @@ describe("an image that is mounted", () => {
     // as older tools do it, with paths that mean nothing to anybody else
     namespace.shell(`cd /tmp/root; mkdir /tmp/lower; mount -t erofs -o loop,ro composefs/images/${repository.unnamed} /tmp/lower; mount -t overlay x -o ro,metacopy=on,redirect_dir=on,lowerdir=/tmp/lower::composefs/objects /tmp/mount`);
     expectOneBlock(gc(namespace).stderr, "SR-E542");
-    expect(gc(namespace, "--ignore-mount", "/tmp/mount").stdout).toStartWith("removed 1 image");
+    expect(gc(namespace, "--ignore-mount", "/tmp/mount/").stdout).toStartWith("removed 1 image");
   });
 
   test("by a path that means nothing any more, as kernels before 6.13 write it: nothing goes", async () => {
@@ -185,6 +185,13 @@ describe("the running system", () => {
     const { stdout } = gc(namespace, "--no-boot-entries");
     expect(stdout).toStartWith("removed 0 images, 0 streams, 0 objects");
     expect(stdout).toContain("boot option Boot0003 of the firmware");
+    // as one that the firmware does not give
+    namespace.shell("mkdir /sys/firmware/efi/efivars/Boot000B-8be4df61-93ca-11d2-aa0d-00e098032b8c");
+    namespace.write("/tmp/root/boot/loader/entries/a.conf", `linux /v\noptions composefs=${kept}\n`);
+    const refused = gc(namespace).stderr;
+    expectOneBlock(refused, "SR-E542");
+    expect(refused).toContain("Boot000B");
+    expect(gc(namespace, "--no-boot-entries").exit).toBe(0);
   });
 });
 
