@@ -3,10 +3,10 @@
  * where whoever made it says so; which objects it reads, the kernel says.
  */
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { ERRNO, type FileFacts, isErrno, O, openAt, openPath, RESOLVE, statAt } from "../linux/index.ts";
+import { readdirSync, readlinkSync } from "node:fs";
+import { ERRNO, type FileFacts, isErrno, O, openAt, openPath, readUpTo, RESOLVE, statAt } from "../linux/index.ts";
 import { dataLayers, digestOfSource, isComposefs, type MountEntry, parseMountTable } from "./mount-table.ts";
-import { factsOf, isSameFile, readSystemFile } from "./places.ts";
+import { factsOf, isSameFile, LARGEST_TEXT, readSystemFile, tooLong } from "./places.ts";
 
 export interface ImageMount {
   /** For people. */
@@ -88,14 +88,25 @@ function mountTables(): MountTable[] {
   for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
     const namespace = namespaceOf(pid);
     if (namespace === undefined || seen.has(namespace)) continue;
-    try {
-      tables.push({ root: `/proc/${pid}/root`, of: ` of process ${pid}`, entries: parseMountTable(readFileSync(`/proc/${pid}/mountinfo`, "utf8")) });
-      seen.add(namespace);
-    } catch {
-      // it has ended; another one of the namespace may live
-    }
+    const text = tableOf(pid);
+    if (text === undefined) continue;
+    tables.push({ root: `/proc/${pid}/root`, of: ` of process ${pid}`, entries: parseMountTable(text) });
+    seen.add(namespace);
   }
   return tables;
+}
+
+/** Anybody may fill a namespace of his own with mounts. undefined when the process has ended; another one of the namespace may live. @throws SealrootError SR-E542 */
+function tableOf(pid: string): string | undefined {
+  let bytes: Uint8Array;
+  try {
+    using file = openPath(`/proc/${pid}/mountinfo`, O.RDONLY);
+    bytes = readUpTo(file, LARGEST_TEXT);
+  } catch {
+    return undefined;
+  }
+  if (bytes.length === LARGEST_TEXT) throw tooLong(`/proc/${pid}/mountinfo`, `end process ${pid} if it is nobody's, then run it again`);
+  return new TextDecoder().decode(bytes);
 }
 
 function namespaceOf(pid: string): string | undefined {

@@ -8,6 +8,10 @@ export const LARGEST_TEXT = 2 ** 24;
 
 export const refuse = (path: string, found: string, cause?: unknown): SealrootError => new SealrootError("SR-E542", { details: [["cannot read", path], ["found", found]], ...(cause === undefined ? {} : { cause }) });
 
+/** A file of the kernel's of which only a part was read. @param next what can be done about it */
+export const tooLong = (path: string, next?: string): SealrootError =>
+  new SealrootError("SR-E542", { details: [["cannot read", path], ["found", `${LARGEST_TEXT} bytes or more`]], ...(next === undefined ? {} : { next }) });
+
 /** @throws SealrootError SR-E542 for whatever is thrown */
 export function guarded<T>(path: string, act: () => T): T {
   try {
@@ -51,7 +55,7 @@ export function readFile(from: DirectoryDescriptor, path: string, resolve: numbe
 export function readSystemFile(path: string): string {
   using file = guarded(path, () => openPath(path, O.RDONLY));
   const bytes = guarded(path, () => readUpTo(file, LARGEST_TEXT));
-  if (bytes.length === LARGEST_TEXT) throw refuse(path, `${LARGEST_TEXT} bytes or more`);
+  if (bytes.length === LARGEST_TEXT) throw tooLong(path);
   return new TextDecoder().decode(bytes);
 }
 

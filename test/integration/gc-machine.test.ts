@@ -104,6 +104,16 @@ describe("an image that is mounted", () => {
     expect(gc(namespace).stdout).toStartWith("removed 1 image");
   });
 
+  test("might be in a table of mounts that is too long to be read: nothing goes, and nobody waits", async () => {
+    using repository = new TestRepository("sha256-v1");
+    using namespace = await Initramfs.create();
+    const name = "a".repeat(240);
+    namespace.shell(`mkdir /tmp/all; mount -t tmpfs all /tmp/all; cd /tmp/all; for i in $(seq 14); do mkdir ${name}; cd ${name}; done; for i in $(seq 11); do mkdir $i; mount --rbind /tmp/all $i; done`);
+    const { stderr } = repository.run("gc --no-boot-entries");
+    expectOneBlock(stderr, "SR-E542");
+    expect(stderr).toContain(`/proc/${namespace.pid}/mountinfo`);
+  });
+
   test("in another mount namespace is kept", async () => {
     using repository = new TestRepository("sha256-v1");
     using namespace = await machine(repository);
