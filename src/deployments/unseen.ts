@@ -28,7 +28,8 @@ const UNIT_DIRECTORIES = ["/etc/systemd/system", "/run/systemd/system", "/run/sy
 export function unseenPartitions(machine: Machine): string[] {
   const { top, running, lookedAt, mounts } = machine;
   const physical = top.label === "/" ? "" : top.label;
-  const mounted = new Set(mounts.map(({ path }) => path));
+  // one of autofs only waits: what it stands for is mounted over it
+  const mounted = new Set(mounts.filter(({ filesystem }) => filesystem !== "autofs").map(({ path }) => path));
   const configured = running ? configuredHere() : ["", ...machine.deployments.map((path) => `${path}/`)].flatMap((path) => mountPointsOf(top, `${path}etc/fstab`, IN_ROOT));
   const found = configured.flatMap(({ path, by }) => ([...(running ? [path] : []), `${physical}${path}`].some((place) => mounted.has(place)) ? [] : [`${by} mounts something at ${path}, and it is not mounted`]));
   if (mounts.some(({ id, filesystem }) => lookedAt.has(id) && /^(?:vfat|msdos)$/.test(filesystem))) return found;
