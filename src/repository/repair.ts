@@ -4,10 +4,10 @@
  * was: what may stay is a file of a temporary name, which the next run removes.
  */
 
-import { BENEATH, type Descriptor, type DirectoryDescriptor, makeDirectory, measureVerity, O, openAt, statAt, SyscallError } from "../linux/index.ts";
+import { BENEATH, type Descriptor, type DirectoryDescriptor, ERRNO, makeDirectory, measureVerity, O, openAt, statAt, SyscallError } from "../linux/index.ts";
 import { seek, setPermissions } from "../linux/data.ts";
 import { moveAt, removeAt, syncFile, syncFilesystem } from "../linux/entries.ts";
-import { ContentCopier, FileChanged, SourceError } from "./content-copier.ts";
+import { ContentCopier, FileChanged, isFault, SourceError } from "./content-copier.ts";
 import { ContentHasher } from "./content-hasher.ts";
 import type { RepositoryContents } from "./contents.ts";
 import { seal } from "./object-draft.ts";
@@ -75,7 +75,7 @@ export class Replacements {
     using draft = openAt(this.#drafts, name, O.RDWR | O.CREAT | O.EXCL | O.NOFOLLOW, BENEATH, 0o644);
     try {
       setPermissions(draft, 0o644);
-      good = this.#verity ? this.#copySealed(copy, draft, size, name, hex) : this.#copyHashed(copy, draft, size, hex);
+      good = this.#verity ? this.#copySealed(copy, draft, size, name, id) : this.#copyHashed(copy, draft, size, hex);
     } catch (error) {
       if (error instanceof SourceError) result = "unreadable";
       // cut short meanwhile: it is another
@@ -121,19 +121,25 @@ export class Replacements {
 
   /** Without fs-verity what counts is what was copied. @returns whether it is the object */
   #copyHashed(copy: Descriptor, draft: Descriptor, size: number, hex: string): boolean {
-    const digest = this.#copier.copyHashed(copy, draft, size, size > MAY_BE_SPARSE);
-    return digest.toHex() === hex && statAt(draft).size === size;
+    return this.#copier.copyHashed(copy, draft, size, size > MAY_BE_SPARSE).toHex() === hex;
   }
 
   /** The kernel writes, hashes and vouches for it. @returns whether it is the object */
-  #copySealed(copy: Descriptor, draft: Descriptor, size: number, name: string, hex: string): boolean {
+  #copySealed(copy: Descriptor, draft: Descriptor, size: number, name: string, id: Uint8Array): boolean {
+    const { algorithm } = this.#contents;
     this.#copier.copy(copy, draft, size, size > MAY_BE_SPARSE);
     // a file with a writer cannot get fs-verity
     draft.close();
     using file = openAt(this.#drafts, name, O.RDONLY | O.NOFOLLOW, BENEATH);
-    seal(file, this.#contents.algorithm);
+    try {
+      seal(file, algorithm);
+    } catch (error) {
+      // it is read then: of blocks that it shares with the source for the first time
+      if (!isFault(error) || hasContent(copy, size, algorithm, id) !== undefined) throw error;
+      throw new SourceError("read", ERRNO.EIO);
+    }
     const measured = measureVerity(file);
-    return measured.kind === "digest" && measured.digest === hex;
+    return measured.kind === "digest" && measured.digest === id.toHex();
   }
 }
 

@@ -4,7 +4,7 @@
  * What an older kernel refuses is modelled on its source; the kernels themselves run in test/vm, where there is one.
  */
 
-import { appendFileSync, fstatSync, mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { appendFileSync, fstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
 
@@ -21,6 +21,10 @@ export interface Faults {
   readonly countsFiles?: boolean;
   /** Every call of this name (and, for ioctl, of this request; for fsopen, of this type) fails. */
   readonly failAll?: { readonly call: string; readonly what?: number | string };
+  /** Reading these files fails with EIO, also where the kernel copies from them, or hashes them for fs-verity: by the end of the path. */
+  readonly unreadable?: readonly string[];
+  /** The filesystem shares blocks (FICLONE), and whoever writes to the source has just added so many bytes, and cuts them off again. */
+  readonly grown?: number;
   /** Milliseconds that each of these calls takes longer, so that several threads make them at once. */
   readonly pause?: number;
   /** The filesystem has fs-verity, with this hash: enabling succeeds, and every file's digest is that of its content. */
@@ -42,6 +46,7 @@ export interface Faults {
 }
 
 const ENOTBLK = 15;
+const EIO = 5;
 const EINVAL = 22;
 const EBADF = 9;
 const FS_IOC_ENABLE_VERITY = 0x40806685;
@@ -57,7 +62,9 @@ const UNDO = new Set(["close", "umount2", "unlinkat", "exit_group"]);
 const CHANGING = new Set([
   "write", "unlinkat", "renameat2", "linkat", "symlinkat", "mkdirat", "mknodat", "fchmod", "fchmodat", "fchownat", "ftruncate", "copy_file_range", "setxattr", "fsync", "syncfs",
 ]);
-const CHANGING_REQUESTS = [FS_IOC_ENABLE_VERITY, 0x40049409];
+const FICLONE = 0x40049409;
+const CHANGING_REQUESTS = [FS_IOC_ENABLE_VERITY, FICLONE];
+const READING = new Set(["read", "pread64", "copy_file_range"]);
 const O_CREAT = 0o100;
 const O_TMPFILE = 0o20000000;
 
@@ -117,6 +124,12 @@ const backedByFile = new Set<number>();
 const joinsObjects = new Set<number>();
 let hasLoopBacked = false;
 
+/** Whether the descriptor's path ends so. */
+function isNamed(fd: number, ends: readonly string[]): boolean {
+  const path = readlinkSync(`/proc/self/fd/${fd}`);
+  return ends.some((end) => path.endsWith(end));
+}
+
 /** The next number from this one on that no thread has taken. */
 function takeNumber(directory: string, from: number): number {
   for (let number = from; ; number++) {
@@ -149,6 +162,11 @@ export function underRules(real: Syscall): Syscall {
     if (faults.failCall === current && !UNDO.has(name)) return done(-(faults.errno ?? EINVAL), " injected");
     const { failAll } = faults;
     if (failAll?.call === name && (failAll.what === undefined || (name === "ioctl" ? args[1] : text(args[0])) === failAll.what)) return done(-(faults.errno ?? EINVAL), " injected");
+    if (faults.unreadable !== undefined && (READING.has(name) || (name === "ioctl" && args[1] === FS_IOC_ENABLE_VERITY)) && isNamed(Number(args[0]), faults.unreadable)) return done(-EIO, " unreadable");
+    if (name === "ioctl" && args[1] === FICLONE && faults.grown !== undefined) {
+      writeFileSync(`/proc/self/fd/${Number(args[0])}`, Buffer.concat([readFileSync(`/proc/self/fd/${Number(args[2])}`), new Uint8Array(faults.grown)]));
+      return done(0, " pretended");
+    }
     if (faults.countsFiles === true && name === "fsconfig" && args[1] === FSCONFIG_CREATE && types.get(Number(args[0])) === "overlay" && !joinsObjects.has(Number(args[0])) && !hasLoopBacked) {
       return done(-EINVAL, " one level too many");
     }
