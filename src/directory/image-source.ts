@@ -58,8 +58,8 @@ export class DigestStore implements Disposable {
     makeParents(path);
     using stack = new DisposableStack();
     this.#directory = stack.use(openPath(path, O.RDONLY | O.DIRECTORY));
-    // mkcomposefs's temporary files begin like that
-    this.objects = new ObjectStore(this.#directory, { algorithm: "sha256", beside: this.#directory, prefix: ".tmp" });
+    // the directory is its owner's, who may have others there: this is a name that is nobody else's
+    this.objects = new ObjectStore(this.#directory, { algorithm: "sha256", beside: this.#directory, prefix: ".tmp-sealroot-" });
     stack.move();
   }
 

@@ -6,8 +6,8 @@
 import { SealrootError } from "../errors/index.ts";
 import { BENEATH, BENEATH_NO_LINKS, type Descriptor, ERRNO, type FileFacts, isErrno, O, openAt, statAt } from "../linux/index.ts";
 import { directoryEntries, type DirectoryEntry, readLinkAt, removeAt } from "../linux/entries.ts";
-import { lockFile } from "../linux/lock.ts";
 import { COMMITS, commitDirectory } from "./commits.ts";
+import { eachLeftover } from "./leftovers.ts";
 import { entryOfReference, idLengthOf, idOfLink, idOfName, isDigest, TEMPORARY_LINK, TEMPORARY_OBJECT } from "./object-name.ts";
 import { OWN, RECIPES, STAGING } from "./own.ts";
 import { openInside, Repository, unreadable } from "./repository.ts";
@@ -204,12 +204,13 @@ export class RepositoryContents implements Disposable {
   interruptedRuns(): { readonly path: string; readonly files: readonly string[] }[] {
     using own = this.openOwn();
     if (own === undefined) return [];
-    return entriesOf(own).filter((entry) => entry.name.startsWith(STAGING) && typeOf(own, entry) === "directory").flatMap(({ name }) => {
-      using directory = openInside(own, name, DIRECTORY);
-      if (directory === undefined || !lockFile(directory, "exclusive", false)) return [];
-      const path = `${OWN}/${name}`;
-      return [{ path, files: entriesOf(directory).map((entry) => `${path}/${entry.name}`) }];
-    });
+    const runs: { readonly path: string; readonly files: readonly string[] }[] = [];
+    try {
+      eachLeftover(own, STAGING, ({ name, files }) => void runs.push({ path: `${OWN}/${name}`, files: files.map((file) => `${OWN}/${name}/${file}`) }));
+    } catch (error) {
+      throw unreadable(own.label, error);
+    }
+    return runs;
   }
 
   /** Detached metadata of commits of an image: signatures. */

@@ -7,13 +7,11 @@ import { Descriptor, ERRNO, makeDirectory, O, removeDirectory, SyscallError } fr
 import { directoryEntries } from "../linux/entries.ts";
 import { lockFile } from "../linux/lock.ts";
 import { openName, openNameRaw, statName, unlinkRaw } from "../linux/names.ts";
+import { eachLeftover, STAGING_PERMISSIONS } from "./leftovers.ts";
 
 type Directory = Pick<Descriptor, "fd" | "label">;
 
-const PERMISSIONS = 0o700;
 const ATTEMPTS = 20;
-/** Names of directories in it: the first digits of what is staged there, as in `objects/`. */
-const BELOW = /^[0-9a-f]{2}$/;
 
 /** Letters and digits, as many as composefs-rs takes for such names. */
 export const randomName = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64").replace(/[^0-9A-Za-z]/g, "x");
@@ -33,7 +31,7 @@ export class Staging implements Disposable {
   static make(parent: Directory, prefix: string): Staging {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const name = `${prefix}${randomName().slice(0, 6)}`;
-      if (!makeDirectory(parent, name, PERMISSIONS)) continue;
+      if (!makeDirectory(parent, name, STAGING_PERMISSIONS)) continue;
       const directory = openLocked(parent, name);
       if (directory !== undefined) return new Staging(parent, name, directory);
     }
@@ -63,7 +61,7 @@ function removeWith(parent: Directory, name: string, directory: Descriptor): voi
   // a second listing of the same descriptor would go on where the first ended
   using listed = openName(directory, ".", O.RDONLY | O.DIRECTORY);
   for (const entry of directoryEntries(listed)) {
-    if (!BELOW.test(entry.name) || !removeBelow(directory, entry.name)) unlinkRaw(directory.fd, entry.name);
+    if (!removeBelow(directory, entry.name)) unlinkRaw(directory.fd, entry.name);
   }
   removeDirectory(parent, name);
 }
@@ -78,23 +76,17 @@ function removeBelow(parent: Directory, name: string): boolean {
   return true;
 }
 
-/** Removes what interrupted runs left below `parent`. @returns how many such directories there were */
+/** Removes what interrupted runs left below `parent`, and nothing that is not all theirs. @returns how many such directories there were */
 export function cleanStaging(parent: Directory, prefix: string): number {
   let cleaned = 0;
-  using listed = openName(parent, ".", O.RDONLY | O.DIRECTORY);
-  for (const { name, type } of directoryEntries(listed)) {
-    if (!name.startsWith(prefix) || type !== "directory") continue;
-    const fd = openNameRaw(parent.fd, name, O.RDONLY | O.DIRECTORY);
-    if (fd < 0) continue;
-    using directory = new Descriptor(fd, name);
-    if (!lockFile(directory, "exclusive", false)) continue;
+  eachLeftover(parent, prefix, ({ name, directory }) => {
     try {
       removeWith(parent, name, directory);
       cleaned += 1;
     } catch (error) {
-      // somebody else was quicker, or put something there that is not ours
+      // somebody else was quicker, or has put something there meanwhile
       if (!(error instanceof SyscallError)) throw error;
     }
-  }
+  });
   return cleaned;
 }

@@ -1,7 +1,7 @@
 /** gc among changes and lies: what is needed is kept though it looks needless, and nothing outside the repository is touched. */
 
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { O, openPath } from "../../src/linux/index.ts";
 import { RepositoryContents } from "../../src/repository/contents.ts";
@@ -131,8 +131,9 @@ test("an object whose file has only its digest, and no path to it, is kept", () 
 test("--dry-run, --list and the run speak of the same things, and of all of them", () => {
   using repository = new TestRepository("sha256-v1");
   const { unnamed } = repository;
-  const others = [`commits/${unnamed}/${"1".repeat(64)}.commit`, `sealroot/recipes/${unnamed}.json`, "objects/.tmp-object-aaaaaaaaaaaa", "sealroot/staging-abcdef/x"];
+  const others = [`commits/${unnamed}/${"1".repeat(64)}.commit`, `sealroot/recipes/${unnamed}.json`, "objects/.tmp-object-aaaaaaaaaaaa", `sealroot/staging-abcdef/ab/${"1".repeat(62)}`];
   for (const path of others) repository.write(`composefs/${path}`, "0123456789");
+  chmodSync(repository.at("sealroot/staging-abcdef"), 0o700);
   const before = repository.listing();
   const dry = repository.json("gc --no-boot-entries", "--dry-run").value["removed"] as Record<string, unknown>;
   expect(dry).toMatchObject({ otherBytes: 40, recipes: [unnamed], interrupted: ["sealroot/staging-abcdef"], commits: [unnamed] });

@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { O, openPath } from "../../src/linux/index.ts";
 import { RepositoryContents } from "../../src/repository/contents.ts";
@@ -139,7 +139,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       for (const text of ["one", "two", "three"]) repository.put(new TextEncoder().encode(text));
       repository.write("composefs/objects/.tmp-object-aaaaaaaaaaaa", "x");
       repository.write(`composefs/sealroot/recipes/${unnamed}.json`, "{}");
-      repository.write("composefs/sealroot/staging-abcdef/x", "x");
+      repository.write(`composefs/sealroot/staging-abcdef/ab/${"1".repeat(62)}`, "x");
+      chmodSync(repository.at("sealroot/staging-abcdef"), 0o700);
     },
     command: (repository) => ["gc", "--no-boot-entries", "--repo", repository.path],
     least: 12,

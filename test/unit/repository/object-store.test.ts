@@ -1,7 +1,7 @@
 /** Writing objects, without fs-verity (this kernel has none): names, what is there already, staging, what an interrupted run left. */
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
 import { lockFile } from "../../../src/linux/lock.ts";
@@ -33,6 +33,12 @@ class Place implements Disposable {
     using store = new ObjectStore(objects, { algorithm: "sha256", beside: own, prefix: "staging-" });
     const writer = new ObjectWriter(store.target);
     return work(store, writer);
+  }
+
+  /** A directory as runs make them. */
+  staging(name: string): string {
+    mkdirSync(join(this.own, name), { mode: 0o700 });
+    return join(this.own, name);
   }
 
   file(name: string, bytes: Uint8Array): string {
@@ -173,35 +179,55 @@ describe("objects", () => {
 describe("what an interrupted run left", () => {
   test("is taken away by the next, and not while its owner lives", () => {
     using place = new Place();
-    const left = join(place.own, "staging-left");
-    mkdirSync(left);
-    mkdirSync(join(left, "ab"));
-    writeFileSync(join(left, "ab", "cd".repeat(31)), "half");
-    writeFileSync(join(left, ".tmp-object-x"), "half");
-    writeFileSync(join(left, "ef"), "");
-    const alive = join(place.own, "staging-alive");
-    mkdirSync(alive);
+    const left = place.staging("staging-leftAB");
+    for (const name of [".tmp-object-aB3dE6gH9jKl", `object-${"ab".repeat(32)}`, `object-${"ab".repeat(64)}`, "aB3dE6gH9jKl.json"]) writeFileSync(join(left, name), "half");
+    symlinkSync("../objects/ab/cd", join(left, "link"));
+    for (const [name, rest] of [["ab", 31], ["cd", 63], ["ef", 0]] as const) {
+      mkdirSync(join(left, name));
+      if (rest > 0) writeFileSync(join(left, name, "cd".repeat(rest)), "half");
+    }
+    const empty = place.staging("staging-000000");
+    // below a directory that hands its group down
+    chmodSync(empty, 0o2700);
+    const alive = place.staging("staging-aliveX");
     using lock = openPath(alive, O.RDONLY | O.DIRECTORY);
     lockFile(lock, "shared", false);
     mkdirSync(join(place.own, "recipes"));
-    place.store((store) => expect(store.cleaned).toBe(1));
-    expect([existsSync(left), existsSync(alive), existsSync(join(place.own, "recipes"))]).toEqual([false, true, true]);
+    place.store((store) => expect(store.cleaned).toBe(2));
+    expect([existsSync(left), existsSync(empty), existsSync(alive), existsSync(join(place.own, "recipes"))]).toEqual([false, false, true, true]);
     lock.close();
     using own = openPath(place.own, O.RDONLY | O.DIRECTORY);
     expect(cleanStaging(own, "staging-")).toBe(1);
   });
 
-  test("something else of that name is left alone", () => {
+  test("something else is left alone, all of it, whatever of it looks like ours", () => {
     using place = new Place();
-    mkdirSync(join(place.own, "staging-x/below"), { recursive: true });
-    mkdirSync(join(place.own, "staging-y/ab/cd"), { recursive: true });
+    const object = "cd".repeat(31);
+    const others: Readonly<Record<string, string>> = {
+      "staging-mine": "ab/z", "staging-": "f", "staging-abcdef.old": `ab/${object}`, "staging-abcde-": `ab/${object}`, "staging-aaaaaa": "f", "staging-bbbbbb": "ab/z", "staging-cccccc": "ab/.tmp-object-a",
+      "staging-dddddd": "tree/f", "staging-eeeeee": `ab/cd/${object}`, "staging-ffffff": `abc/${object}`, "staging-gggggg": ".tmp-object-a/f", "staging-hhhhhh": "link/f", "staging-iiiiii": `ab/${object}0`,
+      "staging-jjjjjj": "notes.json", "staging-kkkkkk": `AB/${object}`, "staging-llllll": `ab/${object}/f`,
+    };
+    for (const [name, path] of Object.entries(others)) {
+      place.staging(name);
+      mkdirSync(join(place.own, name, path, ".."), { recursive: true });
+      writeFileSync(join(place.own, name, path), "");
+      // among them, what a run could have left
+      writeFileSync(join(place.own, name, ".tmp-object-aB3dE6gH9jKl"), "");
+      mkdirSync(join(place.own, name, "00"));
+      writeFileSync(join(place.own, name, "00", object), "");
+    }
     mkdirSync(join(place.path, "outside"));
-    writeFileSync(join(place.path, "outside/file"), "");
-    mkdirSync(join(place.own, "staging-z"));
-    symlinkSync("../../outside", join(place.own, "staging-z/ab"));
-    linkSync(place.file("f", new Uint8Array(1)), join(place.own, "staging-file"));
-    place.store((store) => expect(store.cleaned).toBe(1));
-    for (const path of ["own/staging-x/below", "own/staging-y/ab/cd", "outside/file"]) expect(existsSync(join(place.path, path)), path).toBe(true);
-    expect(existsSync(join(place.own, "staging-z"))).toBe(false);
+    writeFileSync(join(place.path, "outside", object), "");
+    symlinkSync("../../outside", join(place.staging("staging-zzzzzz"), "ab"));
+    symlinkSync("../outside", join(place.own, "staging-yyyyyy"));
+    linkSync(place.file("f", new Uint8Array(1)), join(place.own, "staging-xxxxxx"));
+    // as nobody makes one, and of somebody else
+    chmodSync(place.staging("staging-wwwwww"), 0o755);
+    chownSync(place.staging("staging-vvvvvv"), 12345, 12345);
+    const listing = (): string[] => readdirSync(place.path, { recursive: true }).map(String).sort();
+    const before = listing();
+    place.store((store) => expect(store.cleaned).toBe(0));
+    expect(listing()).toEqual(before);
   });
 });
