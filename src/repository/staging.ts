@@ -38,10 +38,12 @@ export class Staging implements Disposable {
     throw new SyscallError(`mkdirat(${parent.label}, ${prefix}…)`, ERRNO.EEXIST);
   }
 
-  /** Takes it away, with whatever is left in it. */
+  /** Takes it away, with whatever is left in it. What cannot be taken away the next run finds: it hides no error, and is none. */
   [Symbol.dispose](): void {
     try {
       removeWith(this.#parent, this.#name, this.directory);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
     } finally {
       this.directory.close();
     }

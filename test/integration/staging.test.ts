@@ -1,10 +1,12 @@
-/** Staging directories: those of killed runs go, those of others stay. */
+/** Staging directories: those of killed runs go, those of others stay, and one that cannot be taken away is nobody's error. */
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Faults } from "../support/faults/rules.ts";
 import { faultyProgram } from "../support/program.ts";
+import { expectOneBlock } from "../support/refusal.ts";
+import { TestRepository } from "../support/repositories.ts";
 import { TemporaryDirectory } from "../support/temporary.ts";
 
 function run(faults: Faults, ...args: readonly string[]): { readonly exit: number | null; readonly killed: boolean; readonly stdout: string; readonly stderr: string } {
@@ -56,4 +58,43 @@ describe("mkcomposefs --digest-store", () => {
     }
     expect(left).toBeGreaterThan(5);
   }, 60_000);
+});
+
+describe("a staging directory that cannot be taken away", () => {
+  for (const [errno, says] of [[5, "the filesystem of the repository fails"], [30, "the filesystem of the repository is read-only"]] as const) {
+    test(`with everything else, errno ${errno}: the error is the first one`, () => {
+      using files = new TemporaryDirectory();
+      const tree = join(files.path, "tree");
+      writeTree(tree);
+      using repository = new TestRepository("sha256-v1");
+      const { exit, stdout, stderr } = run({ failAll: { call: ["syncfs", "unlinkat"] }, errno }, "image", "create", "--recipe", "mkcomposefs", "--threads", "1", "--repo", repository.path, tree);
+      expect([exit, stdout]).toEqual([88, ""]);
+      expectOneBlock(stderr, "SR-E525");
+      for (const part of [says, "filesystem  ", "syncfs"]) expect(stderr).toContain(part);
+      const store = run({ failAll: { call: ["syncfs", "unlinkat"] }, errno }, "mkcomposefs", `--digest-store=${join(files.path, "store")}`, tree, join(files.path, "image"));
+      expect(store.exit).toBe(1);
+      expect(store.stderr).toContain("cannot fill store: ");
+    });
+  }
+
+  test("alone: what was asked for is done", () => {
+    using files = new TemporaryDirectory();
+    const tree = join(files.path, "tree");
+    writeTree(tree);
+    using repository = new TestRepository("sha256-v1");
+    const args = ["image", "create", "--recipe", "mkcomposefs", "--repo", repository.path, "--name", "a", tree];
+    const staging = (): string[] => repository.listing().filter((path) => path.includes("staging-"));
+    const { exit, stdout, stderr } = run({ failAll: { call: "unlinkat" }, errno: 5 }, ...args);
+    expect(exit, stderr).toBe(0);
+    const digest = /[0-9a-f]{64}/.exec(stdout)?.[0] ?? "";
+    expect(repository.exists(`images/${digest}`)).toBe(true);
+    expect(repository.run("fsck").exit).toBe(0);
+    expect(run({}, ...args).stdout).toContain(digest);
+    expect(staging()).toEqual([]);
+    const store = ["mkcomposefs", `--digest-store=${join(files.path, "store")}`, "--print-digest-only", tree];
+    const made = run({ failAll: { call: "unlinkat" }, errno: 5 }, ...store);
+    expect(made).toMatchObject({ exit: 0, stderr: "" });
+    expect(run({}, ...store)).toMatchObject({ exit: 0, stdout: made.stdout });
+    expect(readdirSync(join(files.path, "store")).filter((name) => name.startsWith("."))).toEqual([]);
+  });
 });

@@ -19,8 +19,8 @@ export interface Faults {
   readonly errno?: number;
   /** A file-backed EROFS counts as a level of stacking, as in 6.12.63: an overlay on the root's is one too many. */
   readonly countsFiles?: boolean;
-  /** Every call of this name (and, for ioctl, of this request; for fsopen, of this type) fails. */
-  readonly failAll?: { readonly call: string; readonly what?: number | string };
+  /** Every call of this name, or of one of these (and, for ioctl, of this request; for fsopen, of this type) fails. */
+  readonly failAll?: { readonly call: string | readonly string[]; readonly what?: number | string };
   /** Reading these files fails with EIO, also where the kernel copies from them, or hashes them for fs-verity: by the end of the path. */
   readonly unreadable?: readonly string[];
   /** The filesystem shares blocks (FICLONE), and whoever writes to the source has just added so many bytes, and cuts them off again. */
@@ -161,7 +161,7 @@ export function underRules(real: Syscall): Syscall {
     };
     if (faults.failCall === current && !UNDO.has(name)) return done(-(faults.errno ?? EINVAL), " injected");
     const { failAll } = faults;
-    if (failAll?.call === name && (failAll.what === undefined || (name === "ioctl" ? args[1] : text(args[0])) === failAll.what)) return done(-(faults.errno ?? EINVAL), " injected");
+    if (failAll !== undefined && [failAll.call].flat().includes(name) && (failAll.what === undefined || (name === "ioctl" ? args[1] : text(args[0])) === failAll.what)) return done(-(faults.errno ?? EINVAL), " injected");
     if (faults.unreadable !== undefined && (READING.has(name) || (name === "ioctl" && args[1] === FS_IOC_ENABLE_VERITY)) && isNamed(Number(args[0]), faults.unreadable)) return done(-EIO, " unreadable");
     if (name === "ioctl" && args[1] === FICLONE && faults.grown !== undefined) {
       writeFileSync(`/proc/self/fd/${Number(args[0])}`, Buffer.concat([readFileSync(`/proc/self/fd/${Number(args[2])}`), new Uint8Array(faults.grown)]));
