@@ -1,5 +1,6 @@
 /** Objects that are not finished: files without a name, where they have one in our own directory, and where a sparse file has data. */
 
+import { readFileSync } from "node:fs";
 import { seek, setPermissions } from "../linux/data.ts";
 import { enableVerity, type VerityEnabling } from "../linux/enable-verity.ts";
 import { Descriptor, ERRNO, O, SyscallError } from "../linux/index.ts";
@@ -11,7 +12,7 @@ const PERMISSIONS = 0o644;
 export class Drafts {
   readonly #staging: number;
   /** The umask would keep objects from others: they are for everybody to read, as mkcomposefs leaves them too. */
-  readonly #masked = (process.umask() & PERMISSIONS) !== 0;
+  readonly #masked = (umask() & PERMISSIONS) !== 0;
   /** False once the filesystem has refused. */
   #unnamed = true;
 
@@ -50,6 +51,15 @@ export class Drafts {
       if (fd >= 0) return draftOf(new Descriptor(fd, "a new object"), name, this.#staging);
       if (fd !== -ERRNO.EEXIST) throw new SyscallError(`openat(${name})`, -fd);
     }
+  }
+}
+
+/** process.umask() sets it to read it: between threads, it could stay what one of them has set. All of it where /proc does not tell. */
+function umask(): number {
+  try {
+    return Number.parseInt(/^Umask:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "777", 8);
+  } catch {
+    return 0o777;
   }
 }
 

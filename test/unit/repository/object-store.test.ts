@@ -1,6 +1,6 @@
 /** Writing objects, without fs-verity (this kernel has none): names, what is there already, staging, what an interrupted run left. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fsverityDigest } from "../../../src/fsverity/index.ts";
@@ -230,4 +230,26 @@ describe("what an interrupted run left", () => {
     place.store((store) => expect(store.cleaned).toBe(0));
     expect(listing()).toEqual(before);
   });
+});
+
+test("the umask is asked for, never set, not even for a moment: threads share it", () => {
+  using place = new Place();
+  const umask = (): string => /^Umask:\s*(\d+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "";
+  const before = process.umask(0o077);
+  const asked = spyOn(process, "umask");
+  try {
+    const path = place.file("f", new Uint8Array(100).fill(1));
+    place.store((store, writer) => {
+      using file = openPath(path, O.RDONLY);
+      const { digest, how } = writer.store(file.fd, 100, false, yes);
+      store.note(digest, how, 100);
+      store.commit();
+    });
+    expect([umask(), asked.mock.calls.length]).toEqual(["0077", 0]);
+    const [name = ""] = place.names();
+    expect(statSync(join(place.objects, name)).mode & 0o7777).toBe(0o644);
+  } finally {
+    asked.mockRestore();
+    process.umask(before);
+  }
 });
