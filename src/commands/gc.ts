@@ -1,11 +1,11 @@
 /** `sealroot gc`: removes from a repository what nothing needs any more. */
 
 import { resolve } from "node:path";
-import type { DeployedMachine } from "../deployments/index.ts";
+import { type DeployedMachine, showsAllProcesses } from "../deployments/index.ts";
 import { SealrootError } from "../errors/index.ts";
 import { planGc, type GcPlan, type Root } from "../repository/gc.ts";
 import { performGc } from "../repository/gc-sweep.ts";
-import { requireWritable } from "../repository/repository.ts";
+import { type Repository, requireWritable } from "../repository/repository.ts";
 import { type CommandHelp, fewLines, parseArguments, type ParsedArguments, printable } from "../terminal/index.ts";
 import { formatBytes, formatCount } from "../terminal/progress.ts";
 import { DEPLOYED_OPTIONS, deployedOf } from "./deployed-options.ts";
@@ -61,10 +61,22 @@ export function run(argv: readonly string[]): number {
     print([...plan.commits.map((digest) => `commits/${digest}`), ...plan.recipes.map((digest) => `sealroot/recipes/${digest}.json`), ...plan.links.map(({ path }) => path), ...plan.temporary, ...plan.interrupted, ...paths].map((path) => `${printable(path)}\n`).join(""));
     return 0;
   }
-  const notes = [...deployed.notes, ...deployed.unseen, ...plan.notes];
+  const notes = [...(dryRun ? refusalOf(contents.repository, contents.directory.label) : []), ...deployed.notes, ...deployed.unseen, ...plan.notes];
+  if (deployed.sysroot !== undefined && !showsAllProcesses()) notes.push("mounts of processes outside this PID namespace are not seen: in a container, run gc outside");
   if (parsed.flag("json")) printJson(record(plan, notes, deployed.places, dryRun));
   else print(text(plan, notes, dryRun));
   return 0;
+}
+
+/** Why the run itself would remove nothing, for one that only looks. */
+function refusalOf(repository: Repository, path: string): string[] {
+  try {
+    requireWritable(repository, path);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SealrootError)) throw error;
+    return [`without --dry-run nothing is removed: ${error.message} (${error.details.map((detail) => detail.join(": ")).join(", ")})`];
+  }
 }
 
 /** Whoever does not see the boot entries of a machine would remove what it boots. */

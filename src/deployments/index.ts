@@ -4,3 +4,4 @@
  */
 export { bootEntryImages, type EntryImages, imageOfFileName, loadOptionImages, menuImages } from "./boot-entries.ts";
 export { type Deployed, type DeployedImage, type DeployedMachine, findDeployed, physicalRootOf } from "./find.ts";
+export { showsAllProcesses } from "./mounts.ts";

@@ -19,6 +19,15 @@ export interface ImageMount {
   readonly ours: boolean;
 }
 
+/** The PID namespace that the kernel starts with (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
+const FIRST_NAMESPACE = "pid:[4026531836]";
+
+/** Whether /proc has every process of the machine, and with them every namespace that has mounts. */
+export function showsAllProcesses(): boolean {
+  // process 1 is of the namespace that /proc was mounted for, which may be another one than ours; only root may look
+  return (namespaceOf("1", "pid") ?? namespaceOf("self", "pid")) === FIRST_NAMESPACE;
+}
+
 interface MountTable {
   /** Below which its paths are found from here. */
   readonly root: string;
@@ -84,9 +93,9 @@ function whither(root: string, layer: string, objects: FileFacts | undefined): W
 /** The own table first, then one for each other namespace. Those that may not be looked into are another user's, or gone. */
 function mountTables(): MountTable[] {
   const tables: MountTable[] = [{ root: "", of: "", entries: parseMountTable(readSystemFile("/proc/self/mountinfo")) }];
-  const seen = new Set([namespaceOf("self")]);
+  const seen = new Set([namespaceOf("self", "mnt")]);
   for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    const namespace = namespaceOf(pid);
+    const namespace = namespaceOf(pid, "mnt");
     if (namespace === undefined || seen.has(namespace)) continue;
     const text = tableOf(pid);
     if (text === undefined) continue;
@@ -109,9 +118,9 @@ function tableOf(pid: string): string | undefined {
   return new TextDecoder().decode(bytes);
 }
 
-function namespaceOf(pid: string): string | undefined {
+function namespaceOf(pid: string, kind: "mnt" | "pid"): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/mnt`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
     return undefined;
   }

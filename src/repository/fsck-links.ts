@@ -234,7 +234,11 @@ class LinkChecker {
     for (const { path, entry, category, text } of references) {
       if (entry === undefined) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}`);
       else if (!names.has(entry)) this.#problem("reference", path, `there is no ${category}/${entry}`);
-      else if (posix.join(path, "..", text) !== `${category}/${entry}`) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}, which is nowhere: composefs-rs and bootc take it for ${category}/${entry} once, and then remove it`);
+      else {
+        const target = posix.join(path, "..", text);
+        if (text.startsWith("/") || target.startsWith("../")) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}, by a path from outside: composefs-rs and bootc take it for ${category}/${entry}, and remove it where the repository is at another place`);
+        else if (target !== `${category}/${entry}`) this.#problem("reference", path, `it leads to ${JSON.stringify(text)}, which is nowhere: composefs-rs and bootc take it for ${category}/${entry} once, and then remove it`);
+      }
     }
   }
 

@@ -49,10 +49,14 @@ export class ObjectTable {
     try {
       this.put(id, statAt(directory, name).size);
     } catch (error) {
-      if (!(error instanceof SyscallError)) throw error;
-      this.bad.set(id.toHex(), { fault: "unreadable", found: error.message });
-      this.put(id, 0);
+      this.#unreadable(id, error);
     }
+  }
+
+  #unreadable(id: Uint8Array, error: unknown): void {
+    if (!(error instanceof SyscallError)) throw error;
+    this.bad.set(id.toHex(), { fault: "unreadable", found: error.message });
+    this.put(id, 0);
   }
 
   /** The object is there now. */
@@ -78,7 +82,7 @@ export class ObjectTable {
       using file = openAt(directory, hex.slice(2), O.PATH | O.NOFOLLOW, BENEATH);
       this.#add(directory, hex.slice(2), id, statAt(file).type);
     } catch (error) {
-      if (!isErrno(error, ERRNO.ENOENT)) throw error;
+      if (!isErrno(error, ERRNO.ENOENT)) this.#unreadable(id, error);
     }
     return this.size(id);
   }

@@ -4,6 +4,8 @@ import { describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CATALOGUE } from "../../src/errors/index.ts";
+import type { Faults } from "../support/faults/rules.ts";
+import { faultyProgram } from "../support/program.ts";
 import { expectOneBlock } from "../support/refusal.ts";
 import { KINDS, runProgram, TestRepository } from "../support/repositories.ts";
 import { splitstream } from "../support/splitstream.ts";
@@ -260,6 +262,30 @@ describe("repaired", () => {
     expect(repository.json("fsck", "--repair", empty.path)).toMatchObject({ exit: 0, value: { ok: true, repaired: [link] } });
     expect(repository.listing().filter((path) => !path.startsWith("sealroot"))).toEqual(before);
   });
+});
+
+test("a reference by an absolute path is not said to be one to nowhere", () => {
+  using repository = new TestRepository("sha256-v1");
+  for (const [name, text] of [["absolute", repository.at(`images/${repository.kept}`)], ["around", `../../../composefs/images/${repository.kept}`], ["nowhere", repository.kept]] as const) symlinkSync(text, repository.at(`images/refs/${name}`));
+  const found = problemsOf(repository).map((problem) => [problem.path, /by a path from outside|which is nowhere/.exec(problem.found)?.[0]]);
+  expect(found.toSorted()).toEqual([["images/refs/absolute", "by a path from outside"], ["images/refs/around", "by a path from outside"], ["images/refs/nowhere", "which is nowhere"]]);
+});
+
+test("an object that was not there and then cannot be looked at is an unreadable one", () => {
+  using files = new TemporaryDirectory();
+  using repository = new TestRepository("sha256-v1");
+  const path = sharedObject(repository);
+  rmSync(repository.at(path));
+  const check = (faults: Faults): Record<string, unknown> => {
+    const done = Bun.spawnSync([...faultyProgram(), "fsck", "--json", "--jobs", "1", "--sysroot", "none", "--repo", repository.path], { stdin: "ignore", env: { PATH: "/usr/bin:/bin", FAULTS: JSON.stringify(faults) } });
+    expect(done.exitCode).not.toBe(CATALOGUE["SR-E900"].exit);
+    return done.stdout.length === 0 ? {} : JSON.parse(done.stdout.toString()) as Record<string, unknown>;
+  };
+  const log = join(files.path, "log");
+  check({ log });
+  const absent = readFileSync(log, "utf8").split("\n").filter((line) => line.endsWith(" openat2 -2")).map((line) => Number.parseInt(line, 10));
+  const faults = absent.map((failCall) => (check({ failCall, errno: 5 })["problems"] as readonly Problem[] | undefined)?.find((problem) => problem.path === path)?.fault);
+  expect(faults).toContain("unreadable");
 });
 
 describe("refused", () => {

@@ -124,6 +124,18 @@ describe("an image that is mounted", () => {
   });
 });
 
+test("in a PID namespace of its own gc says that others have mounts too", () => {
+  using repository = new TestRepository("sha256-v1");
+  const gc = (...args: readonly string[]): string => {
+    const done = Bun.spawnSync(["unshare", "--mount", "--pid", "--fork", "--mount-proc", ...program(), "gc", "--dry-run", "--no-boot-entries", "--repo", repository.path, ...args], { stdin: "ignore", timeout: 60_000 });
+    expect(done.stderr.toString()).toBe("");
+    return done.stdout.toString();
+  };
+  expect(gc()).toContain("outside this PID namespace are not seen");
+  // no machine's, so nobody's to boot from
+  expect(gc("--sysroot", "none")).not.toContain("PID namespace");
+});
+
 describe("the running system", () => {
   const gc = (namespace: Initramfs, ...args: readonly string[]): ReturnType<Initramfs["run"]> => namespace.run([...program(), "gc", "--repo", "/sysroot/composefs", ...args]);
   const start = async (repository: TestRepository, cmdline: string): Promise<Initramfs> => {

@@ -273,6 +273,18 @@ describe("removes nothing with", () => {
   }
 });
 
+test("--dry-run says where the run itself would refuse", () => {
+  using repository = new TestRepository("sha256-v1");
+  const notes = (): unknown => repository.json("gc --dry-run --sysroot none").value["notes"];
+  expect(notes()).toEqual([]);
+  const meta = JSON.parse(readFileSync(repository.at("meta.json"), "utf8")) as Record<string, unknown>;
+  repository.write("composefs/meta.json", JSON.stringify({ ...meta, features: { "read-only-compatible": ["v1_erofs", "new-links"] } }));
+  expectOneBlock(repository.run("gc --sysroot none").stderr, "SR-E202");
+  expect(JSON.stringify(notes())).toContain("features: new-links");
+  const { exit, stdout } = repository.run("gc --dry-run --sysroot none");
+  expect([exit, stdout.includes("without --dry-run nothing is removed")]).toEqual([0, true]);
+});
+
 test("what is no part of a repository is left alone, and what was not finished goes", () => {
   using repository = new TestRepository("sha256-v1");
   const foreign = ["objects/README", "objects/ab/short", "images/a-file", "bootc/storage/x", "objects/ab/.hidden"];
