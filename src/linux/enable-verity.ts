@@ -9,7 +9,7 @@ const FS_IOC_ENABLE_VERITY = 0x40806685;
 export type VerityEnabling = "enabled" | "already" | "unsupported" | "busy";
 
 /**
- * With blocks of 4096 bytes, no salt, no signature. The kernel writes the file's data to the disk, reads and hashes it.
+ * With blocks of 4096 bytes, no salt, no signature. The kernel reads and hashes the file; ext4 and f2fs write its data to the disk first.
  * @param file opened for reading only
  * @returns "unsupported" where the filesystem or the kernel has no fs-verity; "busy" while somebody has the file open for writing
  */

@@ -27,6 +27,13 @@ export interface ObjectTarget {
   readonly directories: Int32Array<SharedArrayBuffer>;
 }
 
+/** An object that waits for its place. */
+export interface StagedPlace {
+  /** Descriptor. */
+  readonly directory: number;
+  readonly name: string;
+}
+
 const PREFIXES = 256;
 const NONE = -1;
 
@@ -53,23 +60,37 @@ export class ObjectPlaces {
     this.#target = target;
   }
 
-  /** The directory for staged objects that begin with the same two digits, made when it is not there. @returns its descriptor @throws SyscallError */
-  stagingDirectory(hex: string): number {
-    return this.#directory("staging", hex, true) ?? NONE;
+  /**
+   * Where an object is to be staged: in a directory of its first two digits, made when it is not there; where `objects/` has that one
+   * already, so that it cannot become it, in the staging directory itself: both would keep a descriptor open for each prefix.
+   * @throws SyscallError
+   */
+  stagingPlace(hex: string): StagedPlace {
+    if (this.#directory("objects", hex, false) !== undefined) return { directory: this.#target.staging, name: hex };
+    return { directory: this.#directory("staging", hex, true) ?? NONE, name: hex.slice(2) };
   }
 
   /**
    * Gives everything that is staged its place. Where `objects/` has no directory of its digits yet, the one that it is staged in becomes
    * that, with all that is in it: a new store takes 256 names instead of one for each object.
-   * @param each calls back with each staged digest @returns how many took the place of something that was not the object @throws SyscallError
+   * @param each calls back with each staged digest that is not one of the images
+   * @param images staged digests of images. One may be published already, and have lost its objects: what it needs is in its place, and
+   * on the disk, before it is
+   * @param sync brings everything on the disk
+   * @returns how many took the place of something that was not the object @throws SyscallError
    */
-  placeAll(each: (digest: (bytes: Uint8Array) => void) => void): number {
+  placeAll(each: (digest: (bytes: Uint8Array) => void) => void, images: readonly Uint8Array[], sync: () => void): number {
+    const withImage = new Set(images.map((digest) => digest[0]));
     const moved = new Uint8Array(PREFIXES);
-    for (let prefix = 0; prefix < PREFIXES; prefix++) if (this.#placeDirectory(prefix)) moved[prefix] = 1;
+    for (let prefix = 0; prefix < PREFIXES; prefix++) if (!withImage.has(prefix) && this.#placeDirectory(prefix)) moved[prefix] = 1;
     let replaced = 0;
+    let others = false;
     each((digest) => {
+      others = true;
       if (moved[digest[0] ?? 0] === 0 && this.#placeStaged(digest.toHex(), digest)) replaced += 1;
     });
+    if (others && images.length > 0) sync();
+    for (const digest of images) if (this.#placeStaged(digest.toHex(), digest)) replaced += 1;
     // what has moved is not where it was
     closeDirectories(this.#target.directories);
     return replaced;
@@ -84,19 +105,24 @@ export class ObjectPlaces {
 
   /** What was there meanwhile stays, unless it cannot be the object. @returns whether something gave way */
   #placeStaged(hex: string, digest: Uint8Array): boolean {
-    const staging = this.stagingDirectory(hex);
-    const name = hex.slice(2);
-    const result = this.moveIn(staging, name, hex, false);
+    const { directory, name } = this.#stagedAt(hex);
+    const result = this.moveIn(directory, name, hex, false);
     if (result === 0) return false;
-    const size = result === -ERRNO.EEXIST && statNameRaw(staging, name, this.#status) === 0 ? this.#status.size : undefined;
+    const size = result === -ERRNO.EEXIST && statNameRaw(directory, name, this.#status) === 0 ? this.#status.size : undefined;
     if (size === undefined) throw new SyscallError(`renameat2(${hex})`, -result);
     if (this.#target.verity ? this.isSealed(hex, size) : this.isPresent(digest, size)) {
-      unlinkRaw(staging, name);
+      unlinkRaw(directory, name);
       return false;
     }
-    const replaced = this.moveIn(staging, name, hex, true);
+    const replaced = this.moveIn(directory, name, hex, true);
     if (replaced < 0) throw new SyscallError(`renameat2(${hex})`, -replaced);
     return true;
+  }
+
+  /** Where stagingPlace() has put it: all of a prefix in one directory, since `objects/` was looked at once. */
+  #stagedAt(hex: string): StagedPlace {
+    const known = Atomics.load(this.#target.directories, PREFIXES + Number.parseInt(hex.slice(0, 2), 16));
+    return known > 0 ? { directory: known - 1, name: hex.slice(2) } : { directory: this.#target.staging, name: hex };
   }
 
   /** Gives a file of another directory an object's name. @param replace whether what has the name gives way @returns 0 or minus the errno */

@@ -47,6 +47,8 @@ export class ObjectStore implements Disposable {
   readonly #places: ObjectPlaces;
   readonly #staged = new Arena();
   readonly #stagedAt: number[] = [];
+  /** Staged objects that are images. */
+  readonly #images: Uint8Array[] = [];
 
   /** @param objects stays the caller's @throws SealrootError SR-E525 */
   constructor(objects: Descriptor, { algorithm, beside, prefix }: ObjectStoreOptions) {
@@ -70,6 +72,11 @@ export class ObjectStore implements Disposable {
 
   /** Hears from the threads what became of an object. */
   note(digest: Uint8Array, how: StoredObject["how"], bytes: number): void {
+    this.#count(how, bytes);
+    if (how === "staged") this.#stagedAt.push(this.#staged.add(digest));
+  }
+
+  #count(how: StoredObject["how"], bytes: number): void {
     const { counts } = this;
     if (how === "present") counts.present += 1;
     else if (how === "replaced") counts.replaced += 1;
@@ -77,10 +84,9 @@ export class ObjectStore implements Disposable {
       counts.written += 1;
       counts.writtenBytes += bytes;
     }
-    if (how === "staged") this.#stagedAt.push(this.#staged.add(digest));
   }
 
-  /** Stores what a producer emits. @returns the digest, copied @throws SealrootError SR-E525 */
+  /** Stores the image that a producer emits, after the objects that it needs. @returns the digest, copied @throws SealrootError SR-E525 */
   storePortions(produce: (sink: (portion: Uint8Array) => void) => void): Uint8Array {
     let bytes = 0;
     try {
@@ -88,8 +94,10 @@ export class ObjectStore implements Disposable {
         bytes += portion.length;
         sink(portion);
       }));
-      this.note(digest, how, bytes);
-      return digest.slice();
+      this.#count(how, bytes);
+      const image = digest.slice();
+      if (how === "staged") this.#images.push(image);
+      return image;
     } catch (error) {
       throw this.failed(error);
     }
@@ -100,14 +108,15 @@ export class ObjectStore implements Disposable {
    * names follow with the sync before an image's name. @throws SealrootError SR-E525
    */
   commit(): void {
-    if (this.#stagedAt.length === 0) return;
+    if (this.#stagedAt.length === 0 && this.#images.length === 0) return;
     const length = this.target.algorithm === "sha256" ? 32 : 64;
     try {
       syncFilesystem(this.#objects);
       this.counts.replaced += this.#places.placeAll((place) => {
         for (const at of this.#stagedAt) place(this.#staged.at(at, length));
-      });
+      }, this.#images, () => syncFilesystem(this.#objects));
       this.#stagedAt.length = 0;
+      this.#images.length = 0;
     } catch (error) {
       throw this.failed(error);
     }

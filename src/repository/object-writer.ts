@@ -1,6 +1,7 @@
 /**
- * Objects, written once: an unnamed temporary file, the data, fs-verity, the digest from the kernel where it has one, then the name. One
- * writer for each thread.
+ * Objects, written once: a temporary file, without a name where the filesystem has such, the data, fs-verity, the digest from the kernel
+ * where it has one, then the name. A small file whose digest is known before it is written is made under its name in the staging
+ * directory. One writer for each thread.
  *
  * Where enabling fs-verity writes the data to the disk before it returns, an object gets its place at once. Elsewhere a power cut could
  * leave the name without the data, and without fs-verity nothing would tell such an object from a good one: there objects wait in a
@@ -22,6 +23,9 @@ export interface StoredObject {
   /** "present": there was one; "placed": it is in objects/; "staged": it is to be moved there; "replaced": it took the place of a damaged one. */
   readonly how: "present" | "placed" | "staged" | "replaced";
 }
+
+/** The call that gives a draft another name. */
+const callOf = ({ name }: Draft): string => name === undefined ? "linkat" : "renameat2";
 
 export class ObjectWriter {
   readonly #target: ObjectTarget;
@@ -93,8 +97,8 @@ export class ObjectWriter {
     const digest = this.#hasher.digest();
     if (this.#places.isPresent(digest, size, content)) return { digest, how: "present" };
     const hex = digest.toHex();
-    const directory = this.#places.stagingDirectory(hex);
-    using file = this.#drafts.create(directory, hex.slice(2));
+    const { directory, name } = this.#places.stagingPlace(hex);
+    using file = this.#drafts.create(directory, name);
     // of another file with the same content, in a run that ends whole or not at all
     if (file === undefined) return { digest, how: "present" };
     writeAll(file, content);
@@ -123,7 +127,7 @@ export class ObjectWriter {
       temporary.name = undefined;
       return { digest, how: "placed" };
     }
-    if (result !== -ERRNO.EEXIST) throw new SyscallError(`linkat(objects/${measured.digest})`, -result);
+    if (result !== -ERRNO.EEXIST) throw new SyscallError(`${callOf(temporary)}(objects/${measured.digest})`, -result);
     if (this.#places.isSealed(measured.digest, size)) return { digest, how: "present" };
     this.#replace(temporary, file, measured.digest);
     return { digest, how: "replaced" };
@@ -149,11 +153,10 @@ export class ObjectWriter {
   /** @param file of the draft, still open */
   #stage(temporary: Draft, file: Descriptor, digest: Uint8Array): StoredObject {
     const hex = digest.toHex();
-    const directory = this.#places.stagingDirectory(hex);
-    const name = hex.slice(2);
+    const { directory, name } = this.#places.stagingPlace(hex);
     const result = temporary.name === undefined ? linkDescriptorRaw(file.fd, directory, name) : renameRaw(this.#target.staging, temporary.name, directory, name, false);
     if (result === -ERRNO.EEXIST) return { digest, how: "present" };
-    if (result < 0) throw new SyscallError(`linkat(${hex})`, -result);
+    if (result < 0) throw new SyscallError(`${callOf(temporary)}(${hex})`, -result);
     temporary.name = undefined;
     return { digest, how: "staged" };
   }

@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { O, openPath } from "../../src/linux/index.ts";
 import { RepositoryContents } from "../../src/repository/contents.ts";
@@ -54,6 +54,26 @@ function writeTree(files: string): void {
   for (const [name, lines] of [["f1", 4], ["new", 40], ["again", 40], ["d/large", 400]] as const) writeFileSync(join(files, "tree", name), `line ${name === "f1" ? "1" : "of"} of a file that is long enough for the object store\n`.repeat(lines));
 }
 
+/** Small files in many prefixes, and the same image of them each time, so that some of those come after the image's own. */
+function writeManyFiles(files: string): void {
+  const tree = join(files, "tree");
+  mkdirSync(tree, { recursive: true });
+  for (let index = 0; index < 24; index++) {
+    writeFileSync(join(tree, `f${index}`), `content ${index} of a file that is long enough for the object store\n`.repeat(4));
+    utimesSync(join(tree, `f${index}`), 1, 1);
+  }
+  utimesSync(tree, 1, 1);
+}
+
+/** What an image needs is lost, and its object too: nobody can see that it is broken. */
+function loseObjects(repository: TestRepository, files: string): void {
+  writeManyFiles(files);
+  const there = new Set(repository.objects());
+  expect(repository.run("image create", "--recipe", "mkcomposefs", "--name", "system/a", join(files, "tree")).exit).toBe(0);
+  for (const path of repository.objects()) if (!there.has(path)) rmSync(repository.at(path));
+  for (const prefix of readdirSync(repository.at("objects"))) if (readdirSync(repository.at(`objects/${prefix}`)).length === 0) rmSync(repository.at(`objects/${prefix}`), { recursive: true });
+}
+
 /** As much as several threads are started for, and some of it twice, so that two of them make the same object. */
 function writeLargeTree(files: string): void {
   mkdirSync(join(files, "tree"), { recursive: true });
@@ -92,6 +112,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
     command: (repository, files) => ["image", "create", "--recipe", "mkcomposefs", "--threads", "1", "--name", "system/a", "--repo", repository.path, join(files, "tree")],
     least: 10,
+  },
+  "image create, where the link is there and the objects are gone": {
+    prepare: loseObjects,
+    command: (repository, files) => ["image", "create", "--recipe", "mkcomposefs", "--threads", "1", "--name", "system/a", "--repo", repository.path, join(files, "tree")],
+    before: (repository) => check(repository.path),
+    least: 60,
   },
   "image create by several threads": {
     prepare: (_repository, files) => writeLargeTree(files),
