@@ -5,9 +5,17 @@ import { type ErrorFacts, SealrootError } from "../errors/index.ts";
 import { filesystemOf } from "../linux/data.ts";
 import { ERRNO, O, openPath, statAt, SyscallError } from "../linux/index.ts";
 
-const AGAIN = "then run it again: nothing was published, and what is there already is kept";
+const AGAIN = "then run it again: what is there already is kept, and nothing is half done";
 
-const WORDS: Readonly<Record<number, Pick<ErrorFacts, "summary" | "meaning" | "next">>> = {
+type Words = Pick<ErrorFacts, "summary" | "meaning" | "next">;
+const TOO_MANY_OPEN: Words = { summary: "too many open files", meaning: "one stays open for each directory of objects, and for each directory that leads to a file", next: `raise the limit of open files (ulimit -n; that of the whole machine: sysctl fs.file-max), ${AGAIN}` };
+const NO_DIRECTORY: Words = { summary: "something that is no directory has the name of one", meaning: "a file or a symbolic link is where a directory is needed; it gives way to none", next: `look for what does not belong there (sealroot fsck), move it elsewhere, ${AGAIN}` };
+
+const WORDS: Readonly<Record<number, Words>> = {
+  [ERRNO.EMFILE]: TOO_MANY_OPEN,
+  [ERRNO.ENFILE]: TOO_MANY_OPEN,
+  [ERRNO.ENOTDIR]: NO_DIRECTORY,
+  [ERRNO.ELOOP]: NO_DIRECTORY,
   [ERRNO.ENOSPC]: { summary: "the filesystem of the repository is full", meaning: "it has no room, or no inodes, for another file", next: `make room there, or remove what no image needs (sealroot gc), ${AGAIN}` },
   [ERRNO.EDQUOT]: { summary: "the quota on the filesystem of the repository is used up", meaning: "this user, group or project may not have more files or bytes there", next: `raise the quota, or remove something, ${AGAIN}` },
   [ERRNO.EIO]: { summary: "the filesystem of the repository fails", meaning: "its disk, or what connects it, did not take what was written", next: `look at the kernel's messages (dmesg) and at the disk, ${AGAIN}` },
@@ -17,7 +25,10 @@ const WORDS: Readonly<Record<number, Pick<ErrorFacts, "summary" | "meaning" | "n
 
 /** Facts of an error that says so: for the code that the command has for it. @param path of the repository, or of a directory in it */
 export function writeFacts(path: string, error: SyscallError): ErrorFacts {
-  return { ...WORDS[error.errno], details: [["in", path], ...filesystemDetails(path)], cause: error };
+  const words = WORDS[error.errno];
+  // no room helps there, and looking for it would open a file
+  const filesystem = words === TOO_MANY_OPEN || words === NO_DIRECTORY ? [] : filesystemDetails(path);
+  return { ...words, details: [["in", path], ...filesystem], cause: error };
 }
 
 /** Whoever writes to a store and cannot. */

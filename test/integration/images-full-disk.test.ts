@@ -63,6 +63,23 @@ describe("no room for", () => {
     for (const part of ["a directory has the name of an object", "EISDIR", "objects"]) expect(block).toContain(part);
   });
 
+  for (const [what, put] of [["file", "touch"], ["symbolic link", 'ln -s "$top/elsewhere"']] as const) {
+    test(`an object, where a ${what} has the name of its directory`, () => {
+      using files = new TemporaryDirectory();
+      writeTree(files);
+      const create = 'p image create --recipe mkcomposefs --repo "$top/r" "$tree"';
+      const { exit, stdout, stderr } = script(files, `mkdir "$top/elsewhere"; p repo init --insecure "$top/r" >&2 && ${create} >&2; prefix=$(find "$top"/r/objects -type f -size 16000c | head -1); prefix=\${prefix%/*}; rm -r "$prefix" "$top"/r/images/*; ${put} "$prefix"; ${create}; code=$?; find "$top/elsewhere" -mindepth 1; cd "$top/r"; find images -mindepth 1; p fsck --repo "$top/r" >&2; rm "$prefix"; ${create} >&2 && p fsck --repo "$top/r" >&2; exit $code`);
+      expect(exit).toBe(88);
+      expect(stdout).toBe("");
+      expect(stderr).toContain("no directory of objects");
+      expect(stderr).toContain("the repository is whole");
+      const block = /^sealroot: [^]*?next .*\n/m.exec(stderr)?.[0] ?? "";
+      expectOneBlock(block, "SR-E525");
+      for (const part of ["something that is no directory has the name of one", "ENOTDIR", "objects/", "sealroot fsck"]) expect(block).toContain(part);
+      expect(block).not.toContain("free");
+    });
+  }
+
   test("an image that is imported, and a repository", () => {
     using files = new TemporaryDirectory();
     using repository = new TestRepository("sha256-v1");
@@ -84,6 +101,35 @@ describe("no room for", () => {
     expect([exit, stdout]).toEqual([1, ""]);
     expect(stderr).toEndWith("cannot fill store: No space left on device\n");
   });
+});
+
+describe("the limit of open files", () => {
+  /** Small files below as many directories. */
+  function writeDeep(files: TemporaryDirectory, depth: number): void {
+    const deepest = join(files.path, "tree", "d/".repeat(depth));
+    mkdirSync(deepest, { recursive: true });
+    for (let index = 0; index < 1500; index++) writeFileSync(join(deepest, `f${index}`), `content ${index} `.repeat(20));
+  }
+  const FULL = 'p repo init --insecure "$top/r" >&2; for a in {0..9} {a..f}; do for b in {0..9} {a..f}; do mkdir "$top/r/objects/$a$b"; done; done';
+  const CREATE = 'p image create --recipe mkcomposefs --repo "$top/r" "$tree"';
+
+  test("of 1024 is enough for a source of 300 levels and a repository that has all its directories", () => {
+    using files = new TemporaryDirectory();
+    writeDeep(files, 300);
+    const { exit, stderr } = script(files, `${FULL}; (ulimit -n 1024; ${CREATE}) && p fsck --repo "$top/r"`);
+    expect(exit, stderr).toBe(0);
+  }, 60_000);
+
+  test("is what the error is about, not the disk", () => {
+    using files = new TemporaryDirectory();
+    writeDeep(files, 1);
+    const { exit, stdout, stderr } = script(files, `${FULL}; (ulimit -n 200; ${CREATE}); code=$?; ${LEFT}; exit $code`);
+    expect([exit, stdout]).toEqual([88, ""]);
+    const block = /^sealroot: [^]*/m.exec(stderr)?.[0] ?? "";
+    expectOneBlock(block, "SR-E525");
+    for (const part of ["too many open files", "EMFILE", "ulimit -n"]) expect(block).toContain(part);
+    expect(block).not.toContain("free");
+  }, 60_000);
 });
 
 describe("a call that fails", () => {
