@@ -61,7 +61,7 @@ describe("no room for", () => {
     const block = /^sealroot: [^]*?next .*\n/m.exec(stderr)?.[0] ?? "";
     expectOneBlock(block, "SR-E525");
     for (const part of ["a directory has the name of an object", "EISDIR", "objects"]) expect(block).toContain(part);
-  });
+  }, 60_000);
 
   for (const [what, put] of [["file", "touch"], ["symbolic link", 'ln -s "$top/elsewhere"']] as const) {
     test(`an object, where a ${what} has the name of its directory`, () => {

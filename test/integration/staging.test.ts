@@ -37,7 +37,7 @@ describe("mkcomposefs --digest-store", () => {
     const after = listing(store);
     expect(before.filter((path) => !after.includes(path))).toEqual([]);
     expect(after.filter((path) => !before.includes(path) && !/^[0-9a-f]{2}(\/[0-9a-f]{62})?$/.test(path))).toEqual([]);
-  });
+  }, 60_000);
 
   test("killed before every change to the disk, leaves what the next run takes away", () => {
     using files = new TemporaryDirectory();
@@ -74,7 +74,7 @@ describe("a staging directory that cannot be taken away", () => {
       const store = run({ failAll: { call: ["syncfs", "unlinkat"] }, errno }, "mkcomposefs", `--digest-store=${join(files.path, "store")}`, tree, join(files.path, "image"));
       expect(store.exit).toBe(1);
       expect(store.stderr).toContain("cannot fill store: ");
-    });
+    }, 60_000);
   }
 
   test("alone: what was asked for is done", () => {
@@ -96,5 +96,5 @@ describe("a staging directory that cannot be taken away", () => {
     expect(made).toMatchObject({ exit: 0, stderr: "" });
     expect(run({}, ...store)).toMatchObject({ exit: 0, stdout: made.stdout });
     expect(readdirSync(join(files.path, "store")).filter((name) => name.startsWith("."))).toEqual([]);
-  });
+  }, 60_000);
 });
