@@ -21,8 +21,11 @@ const PERMISSIONS = 0o5777;
 const BELOW = /^[0-9a-f]{2}$/;
 /** The rest of those digits. */
 const STAGED = /^(?:[0-9a-f]{62}|[0-9a-f]{126})$/;
-/** Links (publish.ts), drafts of objects (object-draft.ts), of objects that are repaired (repair.ts), and of recipes (writer.ts). */
-const DRAFTS = [/^link$/, TEMPORARY_OBJECT, /^object-(?:[0-9a-f]{64}|[0-9a-f]{128})$/, /^[0-9A-Za-z]{12}\.json$/];
+/**
+ * Links (publish.ts), drafts of objects (object-draft.ts), objects whose directory `objects/` has already (object-places.ts), those that are
+ * repaired (repair.ts), and drafts of recipes (writer.ts).
+ */
+const DRAFTS = [/^link$/, TEMPORARY_OBJECT, /^(?:object-)?(?:[0-9a-f]{64}|[0-9a-f]{128})$/, /^[0-9A-Za-z]{12}\.json$/];
 
 export interface Leftover {
   readonly name: string;
