@@ -113,8 +113,10 @@ export const SCENARIOS: Readonly<Record<string, () => Scenario>> = {
   gc: () => ({
     prepare: () => {
       writeFileSync(join(REPOSITORY, "objects/.tmp-object-aaaaaaaaaaaa"), "x");
-      mkdirSync(join(REPOSITORY, "sealroot/staging-abcdef"));
-      writeFileSync(join(REPOSITORY, "sealroot/staging-abcdef/x"), "x");
+      // as a run leaves it
+      mkdirSync(join(REPOSITORY, "sealroot/staging-abcdef"), { mode: 0o700 });
+      mkdirSync(join(REPOSITORY, "sealroot/staging-abcdef/ab"));
+      writeFileSync(join(REPOSITORY, "sealroot/staging-abcdef/ab", "1".repeat(62)), "x");
     },
     command: command("gc", "--no-boot-entries", "--repo", REPOSITORY),
   }),
